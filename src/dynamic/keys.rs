@@ -26,21 +26,10 @@ pub(super) fn conv3d(fields: &mut Fields) {
     fields.padding_word("padding", "valid", &["valid", "same"]);
     fields.data_format();
     fields.sizes("dilation_rate", &[1; 3], Some(&[1; 3]));
-    fields.convolution(1);
-    fields.activation("activation", "linear", Some("linear"));
-    fields.flag("use_bias", true, true);
-    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
-    weight(fields, "bias", Initializer::ZEROS);
-}
-
-pub(super) fn conv3d_transpose(fields: &mut Fields) {
-    fields.size("filters", 1);
-    fields.sizes("kernel_size", &[1; 3], None);
-    fields.sizes("strides", &[1; 3], Some(&[1; 3]));
-    fields.padding_word("padding", "valid", &["valid", "same"]);
-    fields.data_format();
-    fields.sizes("dilation_rate", &[1; 3], Some(&[1; 3]));
-    fields.transposed();
+    match fields.class() {
+        "Conv3DTranspose" => fields.transposed(),
+        _ => fields.convolution(1),
+    }
     fields.activation("activation", "linear", Some("linear"));
     fields.flag("use_bias", true, true);
     weight(fields, "kernel", Initializer::GLOROT_UNIFORM);

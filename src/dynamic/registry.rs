@@ -147,7 +147,7 @@ classes! {{
     "CenterCrop": keys::resizing, Resize::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
     "Conv3D": keys::conv3d, Convolution::new;
-    "Conv3DTranspose": keys::conv3d_transpose, Transposed::new;
+    "Conv3DTranspose": keys::conv3d, Transposed::new;
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;

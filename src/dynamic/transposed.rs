@@ -137,14 +137,11 @@ fn spread_side_by_side(depth: &Spreading, x: Numbers) -> Result<(Flow, usize), E
         return Err(refused(format!("no volumes: {sizes:?}")));
     };
     let (long, before) = along(depth, 0, size)?;
-    let (kernel, stride, dilation) = (depth.kernel[0], depth.stride[0], depth.dilation[0]);
+    let (kernel, dilation) = (depth.kernel[0], depth.dilation[0]);
     few_enough([batch, long, height, width, kernel, channels])?;
     let all_taps = long + (kernel - 1) * dilation;
     let mut padded = all(&sizes)?;
-    padded[1].take((0..all_taps).map(|place| {
-        let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
-        Some(at).filter(|&at| at < size)
-    }))?;
+    padded[1].take((0..all_taps).map(|place| depth.value_at(0, size, before, place)))?;
     let (x, _) = arranged(x, &padded)?;
     let padded = [batch, all_taps, height, width, channels];
     Ok((taps_side_by_side(x, padded, [long, 1], [kernel, dilation], 1)?, long))

@@ -180,6 +180,19 @@ impl Spreading {
         long.checked_add(before).map(|_| (long, before))
     }
 
+    /// Which of the values along an axis stands at a place among the zeros, of which so many are before the first; `None` for a zero.
+    pub(crate) fn value_at(
+        &self,
+        axis: usize,
+        size: usize,
+        before: usize,
+        place: usize,
+    ) -> Option<usize> {
+        let stride = self.stride[axis];
+        let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
+        Some(at).filter(|&at| at < size)
+    }
+
     /// Spreads images by a kernel `(cells * filters, channels)`: a convolution of the values with zeros between them.
     ///
     /// # Errors
@@ -199,13 +212,11 @@ impl Spreading {
         let (mut places, mut values) = ([0; 2], x.into_shape(&(batch, height, width, channels))?);
         // The values with zeros between, before and behind them, so that the windows have all places.
         for axis in 0..2 {
-            let (size, stride) = (sizes[axis + 1], self.stride[axis]);
+            let size = sizes[axis + 1];
             let (long, before) = self.along(axis, size).ok_or_else(too_large)?;
             let to = elements(&[long])? + reach(self.kernel[axis], self.dilation[axis]) - 1;
-            let y = picked(values, &sizes, axis + 1, to, |place| {
-                let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
-                Some(at).filter(|&at| at < size)
-            })?;
+            let value = |place| self.value_at(axis, size, before, place);
+            let y = picked(values, &sizes, axis + 1, to, value)?;
             (sizes[axis + 1], places[axis]) = (to, long);
             values = y.into_shape(&(batch, sizes[1], sizes[2], channels))?;
         }
