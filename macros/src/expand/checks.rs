@@ -57,7 +57,7 @@ fn checks(model: &Model) -> TokenStream {
     named.collect()
 }
 
-/// The size in the place of `_` in a layer of the user's own: whether anything is said of it comes first.
+/// The size in place of `_` in a layer of the user's own: whether anything is said of it comes first.
 pub(super) fn size_of_own(layer: &Type, input: &TokenStream, span: Span) -> TokenStream {
     quote_spanned! {span =>
         <#layer as ::kerata::model::Inferred<
