@@ -34,50 +34,80 @@ pub use vectorized;
 /// The lanes of a slice from `at` on, filled up with zeros at its end.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> S::f32s {
-    let rest = &values[at..];
-    if rest.len() >= S::F32_LANES {
-        S::as_simd_f32s(&rest[..S::F32_LANES]).0[0]
-    } else {
-        simd.partial_load_f32s(rest)
+    match values.get(at..at + S::F32_LANES) {
+        Some(lanes) => S::as_simd_f32s(lanes).0[0],
+        None => simd.partial_load_f32s(&values[at..]),
     }
 }
 
 /// Writes lanes into a slice from `at` on, as far as it goes.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], at: usize, lanes: S::f32s) {
-    let rest = &mut values[at..];
-    if rest.len() >= S::F32_LANES {
-        S::as_mut_simd_f32s(&mut rest[..S::F32_LANES]).0[0] = lanes;
-    } else {
-        simd.partial_store_f32s(rest, lanes);
+    match values.get_mut(at..at + S::F32_LANES) {
+        Some(place) => S::as_mut_simd_f32s(place).0[0] = lanes,
+        None => simd.partial_store_f32s(&mut values[at..], lanes),
     }
 }
 
 /// What `exp` is made of: `exp(x + tail) = power * (1 + q)`, where `power` is `2^(n + more)` and `n` whole. The part `q`
 /// keeps its digits where it is small. `n + more` has to stay within the exponents of normal numbers.
+///
+/// Some vectors at a time, step by step, so that none waits for itself, and each constant is read once.
 #[inline(always)]
-fn split_exp<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>, more: f32) -> (S::f32s, S::f32s) {
+fn split_exp<S: Simd, const N: usize>(
+    simd: S,
+    x: [S::f32s; N],
+    tail: Option<[S::f32s; N]>,
+    more: f32,
+) -> ([S::f32s; N], [S::f32s; N]) {
     /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
     const POLYNOMIAL: [f32; 6] =
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
     // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits; 127 is the bias of the
     // exponent.
     let shift = simd.splat_f32s(12_582_912.0 + 127.0 + more);
-    let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), shift);
-    let n = simd.sub_f32s(shifted, shift);
-    let bits = simd.transmute_u32s_f32s(shifted);
-    let power = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
+    let log2_e = simd.splat_f32s(std::f32::consts::LOG2_E);
+    let mut power = x;
+    for power in &mut power {
+        *power = simd.mul_add_e_f32s(*power, log2_e, shift);
+    }
     // `ln 2` in two parts, so that `r`, at most half of `ln 2`, keeps its digits.
-    let r = simd.mul_add_e_f32s(n, simd.splat_f32s(-0.693_359_4), x);
-    let mut r = simd.mul_add_e_f32s(n, simd.splat_f32s(2.121_944_4e-4), r);
+    let (high, low) = (simd.splat_f32s(-0.693_359_4), simd.splat_f32s(2.121_944_4e-4));
+    let mut r = x;
+    for (r, &shifted) in r.iter_mut().zip(&power) {
+        let n = simd.sub_f32s(shifted, shift);
+        *r = simd.mul_add_e_f32s(n, low, simd.mul_add_e_f32s(n, high, *r));
+    }
     if let Some(tail) = tail {
-        r = simd.add_f32s(r, tail);
+        for (r, tail) in r.iter_mut().zip(tail) {
+            *r = simd.add_f32s(*r, tail);
+        }
     }
-    let mut sum = simd.splat_f32s(POLYNOMIAL[0]);
-    for &c in &POLYNOMIAL[1..] {
-        sum = simd.mul_add_e_f32s(sum, r, simd.splat_f32s(c));
+    for power in &mut power {
+        let bits = simd.transmute_u32s_f32s(*power);
+        *power = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
     }
-    (power, simd.mul_add_e_f32s(sum, simd.mul_f32s(r, r), r))
+    // In pairs of terms, so that fewer sums wait for one another.
+    let [a, b, c, d, e, f] = POLYNOMIAL;
+    let (mut sum, mut pair) = (r, r);
+    let pair_of = |pair: &mut [S::f32s; N], a: f32, b: f32| {
+        let (a, b) = (simd.splat_f32s(a), simd.splat_f32s(b));
+        for (pair, &r) in pair.iter_mut().zip(&r) {
+            *pair = simd.mul_add_e_f32s(a, r, b);
+        }
+    };
+    let next = |sum: &mut [S::f32s; N], pair: &[S::f32s; N]| {
+        for ((sum, &pair), &r) in sum.iter_mut().zip(pair).zip(&r) {
+            *sum = simd.mul_add_e_f32s(*sum, simd.mul_f32s(r, r), pair);
+        }
+    };
+    pair_of(&mut sum, a, b);
+    pair_of(&mut pair, c, d);
+    next(&mut sum, &pair);
+    pair_of(&mut pair, e, f);
+    next(&mut sum, &pair);
+    next(&mut sum, &r);
+    (power, sum)
 }
 
 /// The larger of each element and a limit. NaN stays: no comparison with it is true.
@@ -93,42 +123,87 @@ fn negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.or_f32s(x, simd.splat_f32s(-0.0))
 }
 
+/// `exp` of it is less than half of the smallest number.
+const LEAST: f32 = -104.0;
+
 /// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal numbers to their last bit, and then 0.
 #[inline(always)]
 pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>) -> S::f32s {
-    /// `exp` of it is less than half of the smallest number.
-    const LEAST: f32 = -104.0;
     let in_range = |tail| {
         let below = simd.less_than_f32s(x, simd.splat_f32s(LEAST));
-        simd.select_f32s(below, simd.splat_f32s(0.0), tail)
+        [simd.select_f32s(below, simd.splat_f32s(0.0), tail)]
     };
-    let tail = tail.map(in_range);
+    let [e] = exps_of_negative(simd, [x], tail.map(in_range));
+    e
+}
+
+/// The same of some vectors at a time. The tails of numbers below all those whose `exp` is not 0 have to be 0.
+#[inline(always)]
+fn exps_of_negative<S: Simd, const N: usize>(
+    simd: S,
+    mut x: [S::f32s; N],
+    tail: Option<[S::f32s; N]>,
+) -> [S::f32s; N] {
+    for x in &mut x {
+        *x = at_least(simd, *x, LEAST);
+    }
     // The power is kept 2^64 too large, so that only the last product can leave the normal numbers.
-    let (power, q) = split_exp(simd, at_least(simd, x, LEAST), tail, 64.0);
+    let (power, mut q) = split_exp(simd, x, tail, 64.0);
     let scale = simd.splat_f32s(1.0 / 18_446_744_073_709_551_616.0);
-    simd.mul_f32s(simd.mul_add_e_f32s(q, power, power), scale)
+    for (q, power) in q.iter_mut().zip(power) {
+        *q = simd.mul_f32s(simd.mul_add_e_f32s(*q, power, power), scale);
+    }
+    q
 }
 
 /// `tanh`, to 2e-7 of the result: `-t / (2 + t)` with `t = exp(-2 |x|) - 1`, and the sign of `x`.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // Beyond 9.5 it is 1 to the last bit.
-    let y = at_least(simd, simd.mul_f32s(negative(simd, x), simd.splat_f32s(2.0)), -19.0);
-    let (power, q) = split_exp(simd, y, None, 0.0);
-    // The difference is exact, so `t` is as good as `q`.
-    let t = simd.mul_add_e_f32s(q, power, simd.sub_f32s(power, simd.splat_f32s(1.0)));
-    let size = simd.div_f32s(t, simd.add_f32s(simd.splat_f32s(2.0), t));
-    let sign = simd.and_f32s(x, simd.splat_f32s(-0.0));
-    simd.or_f32s(simd.abs_f32s(size), sign)
+    let [y] = tanhs(simd, [x]);
+    y
+}
+
+/// The same of some vectors at a time.
+#[inline(always)]
+pub(crate) fn tanhs<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
+    let mut y = x;
+    for y in &mut y {
+        // Beyond 9.5 it is 1 to the last bit.
+        let twice = simd.mul_f32s(negative(simd, *y), simd.splat_f32s(2.0));
+        *y = at_least(simd, twice, -19.0);
+    }
+    let (power, mut q) = split_exp(simd, y, None, 0.0);
+    for ((q, power), x) in q.iter_mut().zip(power).zip(x) {
+        // The difference is exact, so `t` is as good as `q`.
+        let t = simd.mul_add_e_f32s(*q, power, simd.sub_f32s(power, simd.splat_f32s(1.0)));
+        let size = simd.div_f32s(t, simd.add_f32s(simd.splat_f32s(2.0), t));
+        let sign = simd.and_f32s(x, simd.splat_f32s(-0.0));
+        *q = simd.or_f32s(simd.abs_f32s(size), sign);
+    }
+    q
 }
 
 /// `1 / (1 + exp(-x))`, to 2e-7 of the result, by `exp(-|x|)`: so it reaches 0 as slowly as it should.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let e = exp_of_negative(simd, negative(simd, x), None);
+    let [y] = sigmoids(simd, [x]);
+    y
+}
+
+/// The same of some vectors at a time.
+#[inline(always)]
+pub(crate) fn sigmoids<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
+    let mut e = x;
+    for e in &mut e {
+        *e = negative(simd, *e);
+    }
+    let mut e = exps_of_negative(simd, e, None);
     let one = simd.splat_f32s(1.0);
-    let numerator = simd.select_f32s(simd.less_than_f32s(x, simd.splat_f32s(0.0)), e, one);
-    simd.div_f32s(numerator, simd.add_f32s(one, e))
+    for (e, x) in e.iter_mut().zip(x) {
+        let below = simd.less_than_f32s(x, simd.splat_f32s(0.0));
+        *e = simd.div_f32s(simd.select_f32s(below, *e, one), simd.add_f32s(one, *e));
+    }
+    e
 }
 
 #[cfg(test)]

@@ -87,8 +87,10 @@ pub struct Step<'a> {
     pub weights: StepWeights<'a>,
     /// The state before; none means zeros.
     pub before: Option<Before<'a>>,
-    /// In: the projected inputs. Out: the gates.
+    /// In: the projected inputs. Out: the gates, if they are to be kept.
     pub gates: &'a mut [f32],
+    /// Whether a backward pass will need the gates, and what is saved.
+    pub keep: bool,
     /// What the backward pass needs beside the gates and the state.
     pub saved: &'a mut [f32],
     /// The new state.

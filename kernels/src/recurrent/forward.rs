@@ -41,6 +41,24 @@ pub struct RowOut<'a> {
 }
 
 impl RowOut<'_> {
+    /// Writes the output of a row at packed time `t`, where masked steps repeat it too.
+    pub(super) fn at(&mut self, steps: &Steps, r: usize, t: usize, h: &[f32]) {
+        let units = h.len();
+        if let Some(outputs) = &mut self.outputs {
+            let repeats = steps.repeats(r, t);
+            let places = &mut outputs[repeats.start * units..repeats.end * units];
+            places.chunks_exact_mut(units.max(1)).for_each(|place| place.copy_from_slice(h));
+        }
+    }
+
+    /// Writes the final state of a row, out of those of all rows.
+    pub(super) fn end(&mut self, r: usize, h: &[f32], c: &[f32]) {
+        for (to, from) in [(&mut self.h, h), (&mut self.c, c)] {
+            let width = to.len();
+            to.copy_from_slice(&from[r * width..][..width]);
+        }
+    }
+
     /// Writes the outputs and the final state of a row, given the outputs of all real steps and the cell state behind
     /// the last one. A row without any keeps its initial state.
     pub(super) fn write(
@@ -52,8 +70,8 @@ impl RowOut<'_> {
         c: &[f32],
     ) {
         let units = self.h.len();
-        if let Some(outputs) = &mut self.outputs {
-            spread(steps, r, h, units, outputs);
+        for t in 0..steps.lengths[r] {
+            self.at(steps, r, t, &h[(steps.offset(t) + r) * units..][..units]);
         }
         match (steps.last(r), initial) {
             (Some(last), _) => self.h.copy_from_slice(&h[last * units..(last + 1) * units]),
@@ -105,6 +123,7 @@ pub(crate) fn forward<C: Cell>(
             weights: weights.step(recurrent),
             before,
             gates: &mut gates[from * width..][..count * width],
+            keep: true,
             saved: &mut saved[from * saved_width..][..count * saved_width],
             h: &mut h[..count * units],
             c: if C::HAS_C { &mut c[..count * units] } else { c },
@@ -121,18 +140,4 @@ pub(crate) fn forward<C: Cell>(
         out.write(&steps, r, &values.h, initial.as_ref(), c.unwrap_or_default());
     }
     Ok(Saved { steps, x: packed, values, initial })
-}
-
-/// Writes the outputs of a row, which are zeros, to all its time steps: a masked step repeats the one before, or stays 0,
-/// as it does before the first real one.
-fn spread(steps: &Steps, r: usize, h: &[f32], units: usize, outputs: &mut [f32]) {
-    for t in 0..steps.lengths[r] {
-        let from = &h[(steps.offset(t) + r) * units..][..units];
-        let repeats = steps.repeats(r, t);
-        for step in
-            outputs[repeats.start * units..repeats.end * units].chunks_exact_mut(units.max(1))
-        {
-            step.copy_from_slice(from);
-        }
-    }
 }

@@ -11,7 +11,7 @@ use crate::{
     matrix::Matrix,
     memory::NoMemory,
     packed::Packed,
-    simd::{load, sigmoid, store, tanh},
+    simd::{load, sigmoids, store, tanh},
 };
 
 /// The reset gate acts on the recurrent product: `n = tanh(x_n + r * (h . recurrent_n + recurrent_bias_n))`.
@@ -194,7 +194,7 @@ impl WithSimd for ForwardAfter<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Step { weights, before, gates, saved, h, room, .. } = self.0;
+        let Step { weights, before, gates, keep, saved, h, room, .. } = self.0;
         let units = weights.units;
         let [bias_z, bias_r, bias_n] = biases(weights.bias, units);
         let [recurrent_z, recurrent_r, recurrent_n] = biases(weights.recurrent_bias, units);
@@ -208,17 +208,19 @@ impl WithSimd for ForwardAfter<'_> {
                     let y = load(simd, product, at);
                     simd.add_f32s(x, simd.add_f32s(y, load_or_zero(simd, recurrent, at)))
                 };
-                let update = sigmoid(simd, sum(z, of_z, bias_z, recurrent_z));
-                let reset = sigmoid(simd, sum(r, of_r, bias_r, recurrent_r));
+                let gates = [sum(z, of_z, bias_z, recurrent_z), sum(r, of_r, bias_r, recurrent_r)];
+                let [update, reset] = sigmoids(simd, gates);
                 let product = load(simd, of_n, at);
                 let product = simd.add_f32s(product, load_or_zero(simd, recurrent_n, at));
                 let x = simd.add_f32s(load(simd, n, at), load(simd, bias_n, at));
                 let candidate = tanh(simd, simd.mul_add_e_f32s(reset, product, x));
                 let old = load_or_zero(simd, before, at);
-                store(simd, z, at, update);
-                store(simd, r, at, reset);
-                store(simd, n, at, candidate);
-                store(simd, saved, at, product);
+                if keep {
+                    store(simd, z, at, update);
+                    store(simd, r, at, reset);
+                    store(simd, n, at, candidate);
+                    store(simd, saved, at, product);
+                }
                 let change = simd.sub_f32s(old, candidate);
                 store(simd, h, at, simd.mul_add_e_f32s(update, change, candidate));
             }
@@ -280,8 +282,8 @@ impl WithSimd for ResetBefore<'_, '_> {
                     let x = simd.add_f32s(load(simd, x, at), load(simd, bias, at));
                     simd.add_f32s(x, load(simd, product, at))
                 };
-                let reset = sigmoid(simd, sum(r, of_r, bias_r));
-                store(simd, z, at, sigmoid(simd, sum(z, of_z, bias_z)));
+                let [update, reset] = sigmoids(simd, [sum(z, of_z, bias_z), sum(r, of_r, bias_r)]);
+                store(simd, z, at, update);
                 store(simd, r, at, reset);
                 store(simd, saved, at, simd.mul_f32s(reset, load_or_zero(simd, before, at)));
             }

@@ -2,11 +2,12 @@
 
 use super::{
     Part, RowOut, Sizes, States, Steps,
-    cell::{Before, Cell, Step, rows_before},
+    cell::{Before, Cell, Step},
 };
 use crate::{buffer::Buffer, memory::NoMemory};
 
-/// How many values of gates are worked on at a time: they stay in a cache from their projection to their activations.
+/// How many values of gates are worked on at a time: they stay in a cache from their projection to their activations,
+/// beside the recurrent kernel.
 const GATES: usize = 64 << 10;
 
 /// The rows that `steps` names, with all units in one part. `out` holds their places, in the order of `steps.rows`.
@@ -19,46 +20,57 @@ pub(crate) fn infer<C: Cell>(
     out: &mut [RowOut<'_>],
 ) -> Result<(), NoMemory> {
     let (rows, width) = (steps.rows.len(), C::GATES * units);
-    let initial = initial.map(|states| states.sorted(steps, units)).transpose()?;
     let of_rows = |width: usize| Buffer::uncleared(rows * width);
     let of_c = if C::HAS_C { units } else { 0 };
-    let (mut c, mut before_c) = (of_rows(of_c)?, of_rows(of_c)?);
-    let (mut saved, mut room) = (of_rows(C::SAVED * units)?, of_rows(width)?);
-    if let Some(initial) = &initial {
-        c.copy_from_slice(&initial.c);
+    // The state behind a step and the one before it, in turns.
+    let (mut h, mut c) = (of_rows(units)?, of_rows(of_c)?);
+    let (mut before_h, mut before_c) = (of_rows(units)?, of_rows(of_c)?);
+    let has_initial = initial.is_some();
+    if let Some(initial) = initial {
+        let initial = initial.sorted(steps, units)?;
+        before_h.copy_from_slice(&initial.h);
+        before_c.copy_from_slice(&initial.c);
+    } else {
+        before_h.fill(0.0);
+        before_c.fill(0.0);
     }
-    let mut h = Buffer::uncleared(steps.total() * units)?;
+    // Of a row without any real step.
+    for (r, out) in out.iter_mut().enumerate() {
+        out.end(r, &before_h, &before_c);
+    }
+    let (mut saved, mut room) = (of_rows(C::SAVED * units)?, of_rows(width)?);
     let mut gates = Buffer::default();
     for times in steps.blocks(GATES / width.max(1)) {
         let first = steps.offset(times.start);
-        let x = steps.gather(x, length, inputs, times.clone())?;
+        let packed = steps.gather(x, length, inputs, times.clone())?;
         let len = (steps.offset(times.end) - first) * width;
         if gates.len() < len {
             gates = Buffer::uncleared(len)?;
         }
-        part.kernel.product(&x, &mut gates[..len], false)?;
+        part.kernel.product(&packed, &mut gates[..len], false)?;
         for t in times {
             let (from, count) = (steps.offset(t), steps.count(t));
-            let (done, h) = h.split_at_mut(from * units);
-            let before_c = &mut before_c[..count * of_c];
-            before_c.copy_from_slice(&c[..count * of_c]);
-            let h_before = match t {
-                0 => initial.as_ref().map(|initial| &initial.h[..count * units]),
-                _ => Some(&done[rows_before(steps, t, units)]),
-            };
+            let before = &before_h[..count * units];
+            let before = Before { all: before, h: before, c: &before_c[..count * of_c] };
             C::forward(Step {
                 weights: part.step(),
-                before: h_before.map(|h| Before { all: h, h, c: before_c }),
+                before: (t > 0 || has_initial).then_some(before),
                 gates: &mut gates[(from - first) * width..][..count * width],
+                keep: false,
                 saved: &mut saved[..count * C::SAVED * units],
                 h: &mut h[..count * units],
                 c: &mut c[..count * of_c],
                 room: &mut room[..count * width],
             })?;
+            for (r, out) in out[..count].iter_mut().enumerate() {
+                out.at(steps, r, t, &h[r * units..][..units]);
+                if t + 1 == steps.lengths[r] {
+                    out.end(r, &h, &c);
+                }
+            }
+            std::mem::swap(&mut h, &mut before_h);
+            std::mem::swap(&mut c, &mut before_c);
         }
-    }
-    for (r, out) in out.iter_mut().enumerate() {
-        out.write(steps, r, &h, initial.as_ref(), &c[r * of_c..(r + 1) * of_c]);
     }
     Ok(())
 }

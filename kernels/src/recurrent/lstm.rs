@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::cell::{Cell, Step, StepBackward};
 use crate::{
     memory::NoMemory,
-    simd::{load, sigmoid, store, tanh},
+    simd::{load, sigmoids, store, tanh},
 };
 
 /// `c' = f * c + i * g` and `h' = o * tanh(c')`.
@@ -52,7 +52,7 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Step { weights, before, gates, saved, h, c, .. } = self.0;
+        let Step { weights, before, gates, keep, saved, h, c, .. } = self.0;
         let units = weights.units;
         if units == 0 {
             return;
@@ -70,22 +70,28 @@ impl WithSimd for Forward<'_> {
                 let with = |gate: &[f32], bias: &[f32]| {
                     simd.add_f32s(load(simd, gate, at), load(simd, bias, at))
                 };
-                let input = sigmoid(simd, with(i, bias_i));
-                let forget = sigmoid(simd, with(f, bias_f));
                 let candidate = tanh(simd, with(g, bias_g));
-                let output = sigmoid(simd, with(o, bias_o));
+                let [input, forget, output] =
+                    sigmoids(simd, [with(i, bias_i), with(f, bias_f), with(o, bias_o)]);
                 let mut state = simd.mul_f32s(input, candidate);
                 if let Some(before) = before {
                     state = simd.mul_add_e_f32s(forget, load(simd, before, at), state);
                 }
-                let tanh_c = tanh(simd, state);
-                store(simd, i, at, input);
-                store(simd, f, at, forget);
-                store(simd, g, at, candidate);
+                if keep {
+                    store(simd, i, at, input);
+                    store(simd, f, at, forget);
+                    store(simd, g, at, candidate);
+                }
                 store(simd, o, at, output);
                 store(simd, c, at, state);
-                store(simd, saved, at, tanh_c);
-                store(simd, h, at, simd.mul_f32s(output, tanh_c));
+            }
+            // In a loop of its own, so that nothing waits for a chain of two activations.
+            for at in (0..units).step_by(S::F32_LANES) {
+                let tanh_c = tanh(simd, load(simd, c, at));
+                if keep {
+                    store(simd, saved, at, tanh_c);
+                }
+                store(simd, h, at, simd.mul_f32s(load(simd, o, at), tanh_c));
             }
         }
     }

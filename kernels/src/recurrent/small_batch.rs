@@ -208,6 +208,7 @@ impl<'a> Work<'a> {
             weights: self.part.step(),
             before: before.map(|all| Before { all, h: before_h, c: before_c }),
             gates: &mut self.gates[from * gates..][..count * gates],
+            keep: false,
             saved: &mut self.saved[..count * C::SAVED * width],
             h,
             c: &mut self.c[..of_c],

@@ -75,6 +75,7 @@ impl RecurrentStep<f32> for Recurrent {
             weights: part.step(),
             before: Some(Before { all: before.h, h: before.h, c: before.c }),
             gates,
+            keep: false,
             saved: &mut self.saved[..rows * walk.saved() * units],
             h: after.h,
             c: after.c,
