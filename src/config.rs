@@ -26,7 +26,8 @@
 //! A [`DynamicLayer`] is a layer without a type, made by [`layer_from_config`], or a model: `Sequential`, or the `Functional` of
 //! Keras 2 and 3 with several inputs and outputs, shared layers and models inside. It may be of more classes than there are types. It runs by the same operations as the
 //! typed one, and is trained: as it is, or [`Typed`], as a model for a [`Trainer`](crate::train::Trainer). It becomes a
-//! typed layer by [`try_into`](DynamicLayer::try_into), and is made of one by [`from_layer`](DynamicLayer::from_layer).
+//! typed layer by [`try_into`](DynamicLayer::try_into), and is made of one by [`from_layer`](DynamicLayer::from_layer). All that is behind the
+//! feature `dynamic`, which is on by default.
 //!
 //! # Hostile configs
 //!
@@ -43,6 +44,7 @@
 //! one, its type says all sizes.
 
 pub use crate::backend::ActivationFunction;
+#[cfg(feature = "dynamic")]
 pub use crate::dynamic::{
     CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, RunsOn, Typed,
     layer_from_config,

@@ -12,6 +12,8 @@
 //! [words]: mod@guide::words
 //! [reading-errors]: mod@guide::reading_errors
 #![doc = include_str!("../README.md")]
+// What dynamic layers alone need of the rest stays there without them: it is compiled to nothing.
+#![cfg_attr(not(feature = "dynamic"), allow(dead_code, unused_imports))]
 
 // `#[layer]` names the crate as a program does.
 extern crate self as kerata;
@@ -20,6 +22,7 @@ pub mod backend;
 pub mod config;
 pub mod data;
 pub mod distributed;
+#[cfg(feature = "dynamic")]
 mod dynamic;
 pub mod error;
 mod fields;

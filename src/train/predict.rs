@@ -8,7 +8,6 @@ use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Lends, Sample, Samples},
     distributed::{self, Communicator},
-    dynamic::DynamicLayer,
     error::Error,
     mask::Mask,
     model::Model,
@@ -206,6 +205,7 @@ impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}
 #[doc(hidden)]
 impl<T> Predict for Result<T, Error> {}
 
-/// Likewise: it is no model before it is [`typed`](DynamicLayer::typed).
+/// Likewise: it is no model before it is [`typed`](crate::config::DynamicLayer::typed).
+#[cfg(feature = "dynamic")]
 #[doc(hidden)]
-impl Predict for DynamicLayer {}
+impl Predict for crate::config::DynamicLayer {}
