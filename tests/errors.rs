@@ -238,6 +238,7 @@ fn settings_that_make_no_sense() {
         Trainer::<_, _, _, (Batch, Const<1>)>::new(model, MeanSquaredError, optimizer).map(|_| ())
     };
     says(new(Adam::new(-0.1)), "learning_rate is -0.1: it must be at least 0");
+    says(new(Adam::new(-1e300)), "learning_rate is -1e300: it must be at least 0");
     says(new(Adam::new(f64::NAN)), "learning_rate is NaN: it must be at least 0");
     // As it may be set later on, and as in Keras.
     new(Adam::new(0.0)).unwrap();

@@ -8,7 +8,7 @@ pub use device::OrDevice;
 #[doc(hidden)]
 pub use opened::{NotOfResults, Opened};
 pub(crate) use text::{PRINTED, Words, nearest, shortened};
-use text::{list, of_layer, place};
+use text::{list, number, of_layer, place};
 
 /// What can go wrong at run time. Each error names the place and the value.
 ///
@@ -384,6 +384,6 @@ impl Error {
         value: impl std::fmt::Display,
         expected: &'static str,
     ) -> Self {
-        Self::Invalid { name, value: value.to_string(), expected }
+        Self::Invalid { name, value: number(value.to_string()), expected }
     }
 }

@@ -21,6 +21,14 @@ pub(crate) fn shortened(word: &str) -> String {
     }
 }
 
+/// A value as text: a number of many digits, such as 1e300, in powers of ten.
+pub(super) fn number(text: String) -> String {
+    match text.parse::<f64>() {
+        Ok(value) if text.len() > LETTERS => format!("{value:e}"),
+        _ => text,
+    }
+}
+
 /// More differences than these are counted, not printed.
 pub(crate) const PRINTED: usize = 20;
 
