@@ -7,7 +7,7 @@ use crate::{
     matrix::Matrix,
     memory::{NoMemory, listed},
     multiply::product_into,
-    simd::{exp_of_negative, vectorized},
+    simd::{exp_below, vectorized},
     sums::{runs, total},
 };
 
@@ -109,15 +109,13 @@ impl WithSimd for Softmax<'_> {
             let mut sum = 0.0;
             for block in lanes.chunks_mut(BLOCK) {
                 let mut part = simd.splat_f32s(0.0);
-                for x in block {
-                    let difference = simd.sub_f32s(*x, most);
-                    // What rounding took from the difference, as in the softmax of a row.
-                    let change = simd.sub_f32s(difference, *x);
-                    let tail = simd.sub_f32s(
-                        simd.sub_f32s(*x, simd.sub_f32s(difference, change)),
-                        simd.add_f32s(most, change),
-                    );
-                    *x = exp_of_negative(simd, difference, Some(tail));
+                let (pairs, last) = block.as_chunks_mut::<2>();
+                for pair in pairs {
+                    *pair = exp_below(simd, *pair, most);
+                    part = simd.add_f32s(simd.add_f32s(part, pair[0]), pair[1]);
+                }
+                for x in last {
+                    [*x] = exp_below(simd, [*x], most);
                     part = simd.add_f32s(part, *x);
                 }
                 sum += f64::from(simd.reduce_sum_f32s(part));

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::{
     occurrences,
-    simd::{exp_of_negative, load, store, vectorized},
+    simd::{exp_below, load, store, vectorized},
     sums::sum,
 };
 
@@ -21,16 +21,8 @@ impl WithSimd for Exponentials<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let most = simd.splat_f32s(self.most);
         for at in (0..self.row.len()).step_by(S::F32_LANES) {
-            let x = load(simd, self.row, at);
-            let difference = simd.sub_f32s(x, most);
-            // What rounding took from the difference (Knuth's two-sum): where the difference is -80, that is more
-            // than the last digits of its `exp`.
-            let change = simd.sub_f32s(difference, x);
-            let tail = simd.sub_f32s(
-                simd.sub_f32s(x, simd.sub_f32s(difference, change)),
-                simd.add_f32s(most, change),
-            );
-            store(simd, self.row, at, exp_of_negative(simd, difference, Some(tail)));
+            let [power] = exp_below(simd, [load(simd, self.row, at)], most);
+            store(simd, self.row, at, power);
         }
     }
 }

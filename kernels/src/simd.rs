@@ -123,27 +123,42 @@ fn negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.or_f32s(x, simd.splat_f32s(-0.0))
 }
 
-/// `exp` of it is less than half of the smallest number.
-const LEAST: f32 = -104.0;
+/// `exp(x - most)` of `x <= most`, to 1e-7 of the result.
+#[inline(always)]
+pub(crate) fn exp_below<S: Simd, const N: usize>(
+    simd: S,
+    x: [S::f32s; N],
+    most: S::f32s,
+) -> [S::f32s; N] {
+    let (mut differences, mut tails) = (x, x);
+    for ((difference, tail), x) in differences.iter_mut().zip(&mut tails).zip(x) {
+        *difference = simd.sub_f32s(x, most);
+        // What rounding took from the difference (Knuth's two-sum): where the difference is -80, that is more
+        // than the last digits of its `exp`.
+        let change = simd.sub_f32s(*difference, x);
+        *tail = simd.sub_f32s(
+            simd.sub_f32s(x, simd.sub_f32s(*difference, change)),
+            simd.add_f32s(most, change),
+        );
+    }
+    exp_of_negative(simd, differences, Some(tails))
+}
 
 /// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal numbers to their last bit, and then 0.
 #[inline(always)]
-pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>) -> S::f32s {
-    let in_range = |tail| {
-        let below = simd.less_than_f32s(x, simd.splat_f32s(LEAST));
-        [simd.select_f32s(below, simd.splat_f32s(0.0), tail)]
-    };
-    let [e] = exps_of_negative(simd, [x], tail.map(in_range));
-    e
-}
-
-/// The same of some vectors at a time. The tails of numbers below all those whose `exp` is not 0 have to be 0.
-#[inline(always)]
-fn exps_of_negative<S: Simd, const N: usize>(
+fn exp_of_negative<S: Simd, const N: usize>(
     simd: S,
     mut x: [S::f32s; N],
-    tail: Option<[S::f32s; N]>,
+    mut tail: Option<[S::f32s; N]>,
 ) -> [S::f32s; N] {
+    /// `exp` of it is less than half of the smallest number.
+    const LEAST: f32 = -104.0;
+    if let Some(tail) = &mut tail {
+        for (tail, &x) in tail.iter_mut().zip(&x) {
+            let below = simd.less_than_f32s(x, simd.splat_f32s(LEAST));
+            *tail = simd.select_f32s(below, simd.splat_f32s(0.0), *tail);
+        }
+    }
     for x in &mut x {
         *x = at_least(simd, *x, LEAST);
     }
@@ -197,7 +212,7 @@ pub(crate) fn sigmoids<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S:
     for e in &mut e {
         *e = negative(simd, *e);
     }
-    let mut e = exps_of_negative(simd, e, None);
+    let mut e = exp_of_negative(simd, e, None);
     let one = simd.splat_f32s(1.0);
     for (e, x) in e.iter_mut().zip(x) {
         let below = simd.less_than_f32s(x, simd.splat_f32s(0.0));
@@ -227,7 +242,8 @@ mod tests {
                 let x = load(simd, self.x, at);
                 store(simd, self.tanh, at, tanh(simd, x));
                 store(simd, self.sigmoid, at, sigmoid(simd, x));
-                store(simd, self.exp, at, exp_of_negative(simd, negative(simd, x), None));
+                let [exp] = exp_of_negative(simd, [negative(simd, x)], None);
+                store(simd, self.exp, at, exp);
             }
         }
     }
