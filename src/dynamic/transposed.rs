@@ -39,6 +39,24 @@ pub(crate) struct Transposed {
     weights: Weights,
 }
 
+/// What is said of the size behind it, along the depth, the rows and the columns.
+fn output_padding(options: &Options<'_>, axes: usize) -> Result<[Option<usize>; 3], Error> {
+    let said = options.config.config.get("output_padding").unwrap_or(&Value::Null);
+    let number = |value: &Value| usize::try_from(whole(value)?).ok();
+    let found: Option<Vec<usize>> = match said {
+        Value::Null => return Ok([None; 3]),
+        Value::Array(list) => list.iter().map(number).collect(),
+        one => number(one).map(|one| vec![one; axes]),
+    };
+    let found = found.filter(|found| found.len() == axes).ok_or_else(|| {
+        options.misfit("output_padding", "`null`, or a whole number for each axis, is needed", said)
+    })?;
+    // Along the axes in front of those that there are, nothing is padded.
+    let mut more = [None; 3];
+    more.iter_mut().rev().zip(found.into_iter().rev()).for_each(|(more, one)| *more = Some(one));
+    Ok(more)
+}
+
 impl Transposed {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let axes = axes_of(&options.config.class_name);
@@ -50,20 +68,14 @@ impl Transposed {
         let (kernel, stride, dilation) =
             (each("kernel_size")?, each("strides")?, each("dilation_rate")?);
         let padding = if options.text("padding")? == "same" { "same" } else { "valid" };
+        let more = output_padding(options, axes)?;
         let of = |first: usize, second: usize| Spreading {
             kernel: [kernel[first], kernel[second]],
             stride: [stride[first], stride[second]],
             dilation: [dilation[first], dilation[second]],
             padding,
+            more: [more[first], more[second]],
         };
-        let more = options.config.config.get("output_padding").unwrap_or(&Value::Null);
-        if !more.is_null() {
-            let none = |value: &Value| whole(value) == Some(0);
-            let none = none(more) || more.as_array().is_some_and(|list| list.iter().all(none));
-            if !none || options.text("padding")? != "valid" {
-                return Err(options.misfit("output_padding", "only null is possible", more));
-            }
-        }
         Ok(Self {
             axes,
             spreading: of(1, 2),

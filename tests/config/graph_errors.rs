@@ -181,7 +181,7 @@ fn options_that_are_not_there_are_refused() {
         ),
         (
             "Conv2DTranspose",
-            json!({"filters": 2, "kernel_size": 2, "output_padding": 1}),
+            json!({"filters": 2, "kernel_size": 2, "output_padding": [1, 1, 1]}),
             "output_padding",
         ),
         (

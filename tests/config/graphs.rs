@@ -206,6 +206,9 @@ fn model_names(model: &DynamicLayer, path: &str, names: &mut Vec<String>) {
 fn check(name: &str) -> DynamicLayer {
     let case = Case::graph(name);
     let mut model = model(&case);
+    let stored = case.group("weight");
+    let count = |name: &&str| case.shape(&format!("weight.{name}")).iter().product::<usize>();
+    assert_eq!(model.summary().params(), stored.iter().map(count).sum::<usize>(), "{name}");
     answers(&case, &mut model);
     again(&case, &model);
     older(&case);
@@ -232,6 +235,7 @@ cases! {
     more_functions slopes_of_functions further_functions slopes_of_further_functions volumes slopes_of_volumes spread_volumes slopes_of_spread_volumes conv_lstms slopes_of_conv_lstms turned cells_backwards
     heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets augmented
     slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares
+    paddings slopes_of_paddings
 }
 
 #[test]

@@ -164,6 +164,8 @@ pub(crate) struct Spreading {
     pub(crate) stride: [usize; 2],
     pub(crate) dilation: [usize; 2],
     pub(crate) padding: &'static str,
+    /// Keras's `output_padding`: by how much the result is longer than the windows, or than one window less a value.
+    pub(crate) more: [Option<usize>; 2],
 }
 
 impl Spreading {
@@ -171,6 +173,9 @@ impl Spreading {
     pub(crate) fn along(&self, axis: usize, size: usize) -> Option<(usize, usize)> {
         let (kernel, stride, dilation) =
             (self.kernel[axis], self.stride[axis], self.dilation[axis]);
+        if let Some(more) = self.more[axis] {
+            return self.padded(reach(kernel, dilation), stride, size, more);
+        }
         let over = reach(kernel, dilation).saturating_sub(stride);
         let more = beyond(kernel, stride, dilation, self.padding);
         let long = size.checked_mul(stride)?.checked_add(more)?;
@@ -178,6 +183,26 @@ impl Spreading {
         let cut = (over - more) / 2;
         let before = reach(kernel, dilation) - 1 - cut;
         long.checked_add(before).map(|_| (long, before))
+    }
+
+    /// The same where the size behind it is said, with padding like Keras's on JAX.
+    fn padded(
+        &self,
+        reach: usize,
+        stride: usize,
+        size: usize,
+        more: usize,
+    ) -> Option<(usize, usize)> {
+        let (least, before) = match self.padding {
+            "same" => {
+                let zeros = (reach + reach % 2 - 2).checked_add(more)?;
+                (reach % 2, zeros.div_ceil(2).min(reach - 1))
+            }
+            _ => (reach, reach - 1),
+        };
+        let long =
+            size.checked_sub(1)?.checked_mul(stride)?.checked_add(least)?.checked_add(more)?;
+        long.checked_add(before).filter(|_| long > 0).map(|_| (long, before))
     }
 
     /// Which of the values along an axis stands at a place among the zeros, of which so many are before the first; `None` for a zero.
@@ -293,6 +318,7 @@ where
             stride: [STRIDE; 2],
             dilation: [DILATION; 2],
             padding: P::NAME,
+            more: [None; 2],
         };
         let (high, wide) = (spreading.along(0, height.size()), spreading.along(1, width.size()));
         let out = (batch, long(high)?, long(wide)?, Const);
@@ -337,6 +363,7 @@ where
             stride: [1, STRIDE],
             dilation: [1, DILATION],
             padding: P::NAME,
+            more: [None; 2],
         };
         let out = (batch, long(spreading.along(1, length.size()))?, Const);
         let kernel = self.kernel.clone().into_shape(&(K * O, I))?;

@@ -828,6 +828,34 @@ def slopes_of_conv_lstms(name):
 
 
 @case
+def paddings(name):
+    """Convolutions the other way around, of which is said how large they make what arrives."""
+    s, i, v = Input((4, 2), name="s"), Input((3, 4, 2), name="i"), Input((2, 3, 2, 2), name="v")
+    outs = [
+        *[L.Conv1DTranspose(2, k, strides=n, padding=p, output_padding=more, name=f"{p}_{k}_{n}_{more}")(s)
+          for p in ("same", "valid") for k in (1, 2, 3, 4) for n, more in ((2, 0), (2, 1), (3, 2))],
+        L.Conv1DTranspose(2, 3, dilation_rate=2, padding="same", output_padding=0, name="apart")(s),
+        L.Conv2DTranspose(3, (2, 3), strides=(3, 2), padding="same", output_padding=(1, 0), name="images")(i),
+        L.Conv2DTranspose(2, 3, strides=2, output_padding=1, activation="tanh", name="larger")(i),
+        L.Conv3DTranspose(2, (2, 3, 1), strides=(2, 3, 2), padding="same", output_padding=(1, 2, 0), name="volumes")(v),
+        L.Conv3DTranspose(1, 2, strides=2, output_padding=1, name="deep")(v),
+    ]
+    write(name, Model([s, i, v], outs), [floats(56, 2, 4, 2), floats(57, 2, 3, 4, 2), floats(58, 2, 2, 3, 2, 2)])
+
+
+@case
+def slopes_of_paddings(name):
+    """Gradients of the same."""
+    x = Input((6, 4), name="x")
+    a = L.Conv1DTranspose(3, 3, strides=2, padding="same", output_padding=1, activation="tanh", name="rows")(x)
+    b = L.Reshape((3, 4, 3), name="images")(a)
+    b = L.Conv2DTranspose(2, (2, 3), strides=2, padding="same", output_padding=(0, 1), name="conv")(b)
+    c = L.Conv3DTranspose(2, 2, strides=2, output_padding=1, name="deep")(L.Reshape((3, 2, 4, 1), name="volumes")(x))
+    all = [L.Flatten()(b), L.GlobalAveragePooling3D()(c)]
+    write(name, Model(x, L.Dense(2, name="head")(L.Concatenate(name="all")(all))), floats(59, 2, 6, 4), True)
+
+
+@case
 def turned(name):
     """Dimensions in another order, steps taken backwards, and layers at each step of images."""
     x, z = Input((2, 3, 4, 2), name="x"), Input((5, 3), name="z")
