@@ -10,6 +10,7 @@ mod budget;
 mod categories;
 mod cells;
 mod chain;
+mod channels_first;
 mod conv;
 mod conv_lstm;
 mod custom;

@@ -11,6 +11,7 @@ use super::{
     categories::Categories,
     cells::Cells,
     chain::{Chain, ChainKeys},
+    channels_first::{self, ChannelsFirst},
     conv::{Convolution, GlobalPool, Pool},
     conv_lstm::ConvLstm,
     custom::CustomObjects,
@@ -239,12 +240,16 @@ fn one<L: Configured + Build, D: Op + 'static>(
 
 fn complete(
     keys: &mut dyn Described,
-    config: Config,
+    mut config: Config,
     custom: &CustomObjects,
     make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Op>, Error>,
 ) -> Result<(Config, Box<dyn Op>), Error> {
+    let is_first = channels_first::put_last(&mut config);
     let mut config = Fields::complete(keys, config)?;
-    let op = make(&mut Options { config: &mut config, custom })?;
+    let mut op = make(&mut Options { config: &mut config, custom })?;
+    if is_first {
+        op = Box::new(ChannelsFirst::new(op, &config.class_name));
+    }
     Ok((config, op))
 }
 

@@ -68,7 +68,7 @@ fn options_that_make_no_sense_are_refused() {
         ),
         (
             "MaxPooling3D",
-            json!({"pool_size": 2, "data_format": "channels_first"}),
+            json!({"pool_size": 2, "data_format": "channels_second"}),
             "data_format: only \"channels_last\" is possible",
         ),
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2, "dropout": 2}), "dropout: "),

@@ -828,6 +828,51 @@ def slopes_of_conv_lstms(name):
 
 
 @case
+def channels_first(name):
+    """Layers whose channels come first."""
+    first = {"data_format": "channels_first"}
+    s, i, v = Input((3, 6), name="s"), Input((4, 5, 6), name="i"), Input((2, 3, 4, 3), name="v")
+    f = Input((3, 2, 4, 5), name="f")
+    outs = [
+        L.Conv1D(4, 3, padding="causal", dilation_rate=2, name="causal", **first)(s),
+        L.Conv1DTranspose(2, 3, strides=2, name="spread", **first)(s),
+        L.DepthwiseConv1D(2, depth_multiplier=2, name="depth", **first)(s),
+        L.SeparableConv1D(2, 2, padding="same", name="apart", **first)(s),
+        L.MaxPooling1D(2, padding="same", **first)(s), L.AveragePooling1D(2, **first)(s),
+        L.GlobalAveragePooling1D(**first)(s), L.GlobalMaxPooling1D(keepdims=True, **first)(s),
+        L.Conv2D(4, (3, 2), groups=2, strides=2, padding="same", activation="relu", name="conv", **first)(i),
+        L.Conv2DTranspose(2, 3, strides=2, padding="same", name="larger", **first)(i),
+        L.DepthwiseConv2D(2, name="depths", **first)(i), L.SeparableConv2D(3, 2, name="parts", **first)(i),
+        L.MaxPooling2D((2, 3), **first)(i), L.AveragePooling2D(2, strides=1, padding="same", **first)(i),
+        L.GlobalAveragePooling2D(keepdims=True, **first)(i), L.GlobalMaxPooling2D(**first)(i),
+        L.AdaptiveAveragePooling2D((2, 3), **first)(i),
+        L.UpSampling2D((2, 3), **first)(i), L.ZeroPadding2D(((1, 0), (2, 1)), **first)(i),
+        L.Cropping2D(((1, 0), (2, 1)), **first)(i), L.Resizing(3, 4, **first)(i), L.CenterCrop(3, 4, **first)(i),
+        L.SpatialDropout2D(0.5, **first)(i), L.Flatten(**first)(i), L.Flatten(**first)(s),
+        L.Conv3D(2, 2, name="deep", **first)(v), L.MaxPooling3D(2, **first)(v), L.GlobalAveragePooling3D(**first)(v),
+        L.Conv3DTranspose(1, 2, strides=2, name="deeper", **first)(v), L.ZeroPadding3D(1, **first)(v),
+        *L.ConvLSTM2D(3, 2, padding="same", return_sequences=True, return_state=True, name="lstm", **first)(f),
+        L.STFTSpectrogram("magnitude", 4, name="waves", **first)(s),
+        L.STFTSpectrogram("stft", 4, expand_dims=True, name="waves_of_images", **first)(s),
+    ]
+    inputs = [floats(51, 2, 3, 6), floats(52, 2, 4, 5, 6), floats(53, 2, 2, 3, 4, 3), floats(54, 2, 3, 2, 4, 5)]
+    write(name, Model([s, i, v, f], outs), inputs)
+
+
+@case
+def slopes_of_channels_first(name):
+    """Gradients of the same."""
+    first = {"data_format": "channels_first"}
+    x = Input((2, 6, 5), name="x")
+    a = L.Conv2D(4, 3, padding="same", activation="tanh", name="conv", **first)(x)
+    a = L.UpSampling2D(2, **first)(L.MaxPooling2D(2, **first)(L.BatchNormalization(axis=1, trainable=False, name="norm")(a)))
+    a = L.Conv2DTranspose(3, 2, strides=2, name="spread", **first)(L.DepthwiseConv2D(2, name="depth", **first)(a))
+    b = L.ConvLSTM1D(2, 2, name="lstm", **first)(L.Reshape((3, 2, 10), name="films")(x))
+    all = [L.Flatten(**first)(b), L.GlobalAveragePooling2D(**first)(a), L.GlobalMaxPooling2D(**first)(a)]
+    write(name, Model(x, L.Dense(2, name="head")(L.Concatenate(name="all")(all))), floats(55, 2, 2, 6, 5), True)
+
+
+@case
 def paddings(name):
     """Convolutions the other way around, of which is said how large they make what arrives."""
     s, i, v = Input((4, 2), name="s"), Input((3, 4, 2), name="i"), Input((2, 3, 2, 2), name="v")
