@@ -206,6 +206,24 @@ pub(super) fn slid(
     finished(y, finish, activation)
 }
 
+/// The same for images, and for volumes, along the depth of which a window slides too. `sizes` are those of the kernel.
+pub(super) fn convolved(
+    (slider, depth): (&Slider, Option<&Depth>),
+    x: Flow,
+    weights: ConvWeights<'_, f32, Cpu>,
+    sizes: [usize; 5],
+    activation: &FoundFunction,
+) -> Result<Flow, Error> {
+    let Some(depth) = depth else { return slid(slider, x, weights, activation) };
+    let (x, places) = depth.side_by_side(x, weights.groups)?;
+    let kernel = weights.kernel.clone().retaped::<Recorder>();
+    let (kernel, more) = depth.kernel(kernel, sizes)?.split_tape();
+    let (x, tape) = x.split_tape();
+    let (x, cache) = (x.put_tape(tape.merge(more)), WeightCache::default());
+    let weights = ConvWeights { kernel: &kernel, cache: &cache, ..weights };
+    stacked(slid(slider, x, weights, activation)?, places)
+}
+
 /// Applies an activation, unless the operation before has.
 pub(super) fn finished(
     y: Flow,
@@ -257,17 +275,9 @@ impl OneToOne for Convolution {
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let (bias, groups) = (bias.as_ref(), self.groups);
-        let Some(depth) = &self.depth else {
-            let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
-            return slid(&self.slider, x, weights, &self.activation);
-        };
-        let (x, places) = depth.side_by_side(x, groups)?;
+        let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
         let sizes = self.sizes(self.channels.unwrap_or(0));
-        let (kernel, more) = depth.kernel(kernel.retaped::<Recorder>(), sizes)?.split_tape();
-        let (x, tape) = x.split_tape();
-        let (x, cache) = (x.put_tape(tape.merge(more)), WeightCache::default());
-        let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &cache };
-        stacked(slid(&self.slider, x, weights, &self.activation)?, places)
+        convolved((&self.slider, self.depth.as_ref()), x, weights, sizes, &self.activation)
     }
 
     visit!();

@@ -1,10 +1,10 @@
-//! An LSTM whose products are convolutions: Keras's `ConvLSTM1D` and `ConvLSTM2D`.
+//! An LSTM whose products are convolutions: Keras's `ConvLSTM1D`, `ConvLSTM2D` and `ConvLSTM3D`.
 
 use dfdx::tensor::{Cpu, Merge, NoneTape, PutTape, SplitTape};
 
 use super::{
     MAX_NUMBERS,
-    conv::{PlacesOf, Slider, slid},
+    conv::{PlacesOf, Slider, convolved},
     dense::known_features,
     flow::{Flow, Flows, Numbers, Rows, beside, join_tapes, put_first},
     functions::FoundFunction,
@@ -12,6 +12,7 @@ use super::{
     op::{Op, Show, one},
     options::Options,
     places::{all, arranged},
+    volumes::Depth,
     weights::{Role, Weights},
     words::{self, axes_of, refused},
 };
@@ -30,6 +31,8 @@ pub(crate) struct ConvLstm {
     axes: usize,
     /// How the window slides over the steps, and over the states.
     sliders: [Slider; 2],
+    /// The same along the depth of volumes.
+    depths: Option<[Depth; 2]>,
     filters: usize,
     activation: FoundFunction,
     gate: FoundFunction,
@@ -59,10 +62,12 @@ impl ConvLstm {
         let slider = Slider::new(options, axes, "kernel_size")?;
         let same: PlacesOf = Same::places;
         let of_states = slider.with_padding(same);
+        let depth = (axes > 2).then(|| Depth::new(options, "kernel_size")).transpose()?;
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         Ok(Self {
             axes,
             sliders: [slider, of_states],
+            depths: depth.map(|depth| [depth.clone(), depth.with_padding(same)]),
             filters: options.size("filters")?,
             activation: options.activation("activation")?,
             gate: options.activation("recurrent_activation")?,
@@ -86,7 +91,18 @@ impl ConvLstm {
         words::sequence_of(arrives, self.axes)?;
         let mut step = arrives.sizes.clone();
         step.remove(1);
-        self.sliders[0].gives(&AnySignal::numbers(step), Some(self.filters))
+        let step = AnySignal::numbers(step);
+        match &self.depths {
+            Some([depth, _]) => depth.gives(&self.sliders[0], &step, Some(self.filters)),
+            None => self.sliders[0].gives(&step, Some(self.filters)),
+        }
+    }
+
+    /// The sizes of a kernel for so many channels, the first of them for volumes.
+    fn sizes(&self, channels: usize) -> [usize; 5] {
+        let [rows, columns] = self.sliders[0].kernel;
+        let depth = self.depths.as_ref().map_or(1, |[depth, _]| depth.kernel);
+        [depth, rows, columns, channels, GATES * self.filters]
     }
 
     /// The convolution of steps, or of states, with a kernel.
@@ -97,7 +113,9 @@ impl ConvLstm {
         let which = usize::from(of_states);
         let (bias, cache) = (bias.as_ref(), &self.caches[which]);
         let weights = ConvWeights { kernel: &kernel, bias, groups: 1, cache };
-        slid(&self.sliders[which], x, weights, &self.linear)
+        let sizes = self.sizes(x.sizes().last().copied().unwrap_or(0));
+        let depth = self.depths.as_ref().map(|depths| &depths[which]);
+        convolved((&self.sliders[which], depth), x, weights, sizes, &self.linear)
     }
 
     /// The state and the memory behind a step, of the products of what arrives and of the state before.
@@ -179,16 +197,14 @@ impl Op for ConvLstm {
         let unknown = || refused(format!("the sizes of the images of `{arrives}` are not known"));
         let step = step.ok_or_else(unknown)?;
         let too_many = || refused(format!("{} filters are too many", self.filters));
-        let width = self.filters.checked_mul(GATES).ok_or_else(too_many)?;
-        let [rows, columns] = self.sliders[0].kernel;
-        let first = 2 - self.axes;
-        let of = |inputs: usize| [rows, columns, inputs, width];
-        let (kernel, recurrent) = (of(channels), of(self.filters));
+        self.filters.checked_mul(GATES).ok_or_else(too_many)?;
+        let first = 3 - self.axes;
+        let (kernel, recurrent) = (self.sizes(channels), self.sizes(self.filters));
         let [of_kernel, of_recurrent, of_bias] = self.hows;
         let wanted = [
             ("kernel", &kernel[first..], of_kernel, Role::Trained),
             ("recurrent_kernel", &recurrent[first..], of_recurrent, Role::Trained),
-            ("bias", &kernel[3..], of_bias, Role::Trained),
+            ("bias", &kernel[4..], of_bias, Role::Trained),
         ];
         self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
         if self.unit_forget_bias && self.use_bias {

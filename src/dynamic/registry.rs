@@ -151,6 +151,7 @@ classes! {{
     "Conv3DTranspose": keys::conv3d, Transposed::new;
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
+    "ConvLSTM3D": keys::conv_lstm::<3>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;
     "CutMix": augmentation::keys, Augmentation::new;
     "Discretization": keys::buckets, Buckets::new;

@@ -33,6 +33,11 @@ impl Depth {
         Ok(Self { kernel, stride, dilation, padding: padding(options)? })
     }
 
+    /// One of the same size and of another padding, which moves by one slice.
+    pub(super) fn with_padding(&self, padding: PlacesOf) -> Self {
+        Self { kernel: self.kernel, stride: 1, dilation: 1, padding }
+    }
+
     /// What leaves, with this number of channels, if another window slides over the slices.
     pub(super) fn gives(
         &self,

@@ -40,7 +40,7 @@ checks! {
     numbers: NUMBERS, ANY_NUMBERS, 1..=6;
     one_vector: ONE_VECTOR, PLAIN, 2..=2;
     steps: STEPS, ANY_NUMBERS, 3..=3;
-    each_step: EACH_STEP, ANY_NUMBERS, 3..=5;
+    each_step: EACH_STEP, ANY_NUMBERS, 3..=6;
     unmasked_steps: UNMASKED_STEPS, PLAIN, 3..=3;
     images: IMAGES, PLAIN, 4..=4;
     volumes: VOLUMES, PLAIN, 5..=5;
@@ -72,10 +72,18 @@ const SEQUENCE_OF_IMAGES: Words<'static> = Words {
     message: "a sequence without a mask is needed here, `(Batch, Time, Height, Width, Channels)`, but `{Self}` arrives",
     notes: &[],
 };
+const SEQUENCE_OF_VOLUMES: Words<'static> = Words {
+    message: "a sequence without a mask is needed here, `(Batch, Time, Depth, Height, Width, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
 
 /// A sequence whose steps have places along so many axes.
 pub(super) fn sequence_of(arrives: &AnySignal, axes: usize) -> Result<(), Error> {
-    let words = if axes == 1 { SEQUENCE_OF_ROWS } else { SEQUENCE_OF_IMAGES };
+    let words = match axes {
+        1 => SEQUENCE_OF_ROWS,
+        2 => SEQUENCE_OF_IMAGES,
+        _ => SEQUENCE_OF_VOLUMES,
+    };
     check(&words, is(arrives, &PLAIN) && arrives.sizes.len() == axes + 3, arrives)
 }
 

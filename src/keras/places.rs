@@ -256,7 +256,7 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         "TimeDistributed" => {
             groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"))
         }
-        "ConvLSTM1D" | "ConvLSTM2D" | "LSTM" | "GRU" | "SimpleRNN" => {
+        "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D" | "LSTM" | "GRU" | "SimpleRNN" => {
             vec![of(format!("{group}/cell/vars"))]
         }
         attention @ ("MultiHeadAttention" | GROUPED) => {

@@ -42,6 +42,11 @@ fn hostile_configs_end_in_an_error() {
         ("Conv3D", json!({"filters": 1, "kernel_size": [1_u64 << 30, 1, 1], "padding": "same"})),
         ("ConvLSTM2D", json!({"filters": 1_u64 << 62, "kernel_size": 1})),
         ("ConvLSTM2D", json!({"filters": 1, "kernel_size": 1_u64 << 20, "padding": "same"})),
+        ("ConvLSTM3D", json!({"filters": 1_u64 << 62, "kernel_size": 1})),
+        (
+            "ConvLSTM3D",
+            json!({"filters": 1, "kernel_size": [1_u64 << 20, 1, 1], "padding": "same"}),
+        ),
         ("EinsumDense", json!({"equation": "ab,bc->ac", "output_shape": 1_u64 << 40})),
         ("MaxPooling3D", json!({"pool_size": [1, 1, 1_u64 << 40], "padding": "same"})),
         ("Resizing", json!({"height": 1, "width": 1_u64 << 40})),
@@ -55,6 +60,7 @@ fn hostile_configs_end_in_an_error() {
             "Conv3D" | "ConvLSTM2D" | "MaxPooling3D" | "UpSampling3D" | "ZeroPadding3D" => {
                 &[1, 2, 3, 3, 2]
             }
+            "ConvLSTM3D" => &[1, 2, 2, 3, 3, 2],
             "EinsumDense" => &[2, 3],
             "Dense" | "RepeatVector" => &[2, 3],
             _ => &[2, 3, 2],

@@ -136,6 +136,7 @@ fn shapes_that_do_not_fit_are_told_with_the_name_of_the_layer() {
         ("Cropping3D", json!({"cropping": 1}), &[1, 2, 3, 3, 1], "1 and 1 cannot be cut off `2`"),
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2], "a sequence"),
         ("ConvLSTM1D", json!({"filters": 2, "kernel_size": 4}), &[1, 2, 3, 2], "a window of 4"),
+        ("ConvLSTM3D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2, 3], "a sequence"),
     ] {
         let named = json!({"class_name": class, "config": options});
         let mut named = named;
@@ -314,6 +315,7 @@ fn windows_that_reach_too_far_are_refused() {
         ("ConvLSTM1D", &[1, 3, 8, 2]),
         ("Conv2D", &[1, 8, 8, 2]),
         ("ConvLSTM2D", &[1, 3, 8, 8, 2]),
+        ("ConvLSTM3D", &[1, 3, 2, 8, 8, 2]),
         ("DepthwiseConv2D", &[1, 8, 8, 2]),
         ("SeparableConv1D", &[1, 8, 2]),
         ("Conv3D", &[1, 6, 8, 8, 2]),

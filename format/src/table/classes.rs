@@ -10,6 +10,7 @@ const OTHERS: &[&str] = &[
     "CategoryEncoding",
     "ConvLSTM1D",
     "ConvLSTM2D",
+    "ConvLSTM3D",
     "Functional",
     "GaussianDropout",
     "GaussianNoise",

@@ -828,6 +828,36 @@ def slopes_of_conv_lstms(name):
 
 
 @case
+def volume_lstms(name):
+    """Convolutional recurrent layers of volumes."""
+    x = Input((3, 3, 4, 3, 2), name="x")
+    h, c = Input((3, 4, 3, 2), name="h"), Input((3, 4, 3, 2), name="c")
+    outs = [
+        L.ConvLSTM3D(2, 2, name="last")(x),
+        *L.ConvLSTM3D(3, (2, 3, 1), padding="same", return_sequences=True, return_state=True, name="all")(x),
+        L.ConvLSTM3D(2, 3, strides=2, padding="same", go_backwards=True, return_sequences=True, name="back")(x),
+        L.ConvLSTM3D(2, 2, dilation_rate=(1, 2, 1), use_bias=False, activation="relu", name="apart")(x),
+        L.ConvLSTM3D(2, 3, padding="same", unit_forget_bias=False, name="from")(x, initial_state=[h, c]),
+        L.TimeDistributed(L.Conv3D(2, 2, name="conv"), name="each")(x),
+        L.TimeDistributed(L.MaxPooling3D(2, padding="same"), name="most")(x),
+        L.Dense(3, name="dense")(x),
+    ]
+    states = [floats(48, 2, 3, 4, 3, 2), floats(49, 2, 3, 4, 3, 2)]
+    write(name, Model([x, h, c], outs), [floats(47, 2, 3, 3, 4, 3, 2), *states])
+
+
+@case
+def slopes_of_volume_lstms(name):
+    """Gradients of the same."""
+    x = Input((3, 24), name="x")
+    a = L.Reshape((3, 2, 4, 3, 1), name="volumes")(x)
+    b = L.ConvLSTM3D(2, 2, padding="same", return_sequences=True, go_backwards=True, name="first")(a)
+    c, h, s = L.ConvLSTM3D(2, (1, 2, 2), strides=(1, 2, 1), return_state=True, name="second")(b)
+    all = [L.Flatten()(one) for one in (c, s)]
+    write(name, Model(x, L.Dense(2, name="head")(L.Concatenate(name="all")(all))), floats(50, 2, 3, 24), True)
+
+
+@case
 def channels_first(name):
     """Layers whose channels come first."""
     first = {"data_format": "channels_first"}
