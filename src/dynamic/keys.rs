@@ -184,6 +184,11 @@ pub(super) fn cells(fields: &mut Fields) {
     fields.flag("zero_output_for_mask", false, false);
 }
 
+pub(super) fn spectral(fields: &mut Fields) {
+    fields.any("layer", Value::Null);
+    fields.size_or("power_iterations", 1, 1);
+}
+
 pub(super) fn heads(fields: &mut Fields) {
     for key in ["num_heads", "key_dim"] {
         fields.size(key, 1);

@@ -53,6 +53,7 @@ mod shapes;
 mod show;
 mod softmax;
 mod space;
+mod spectral;
 mod transposed;
 mod typed;
 mod unit;

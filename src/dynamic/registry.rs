@@ -37,6 +37,7 @@ use super::{
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
     softmax::SoftmaxOp,
     space::Space,
+    spectral::Spectral,
     transposed::Transposed,
     unit::UnitNorm,
     wrap::Steps,
@@ -199,6 +200,7 @@ classes! {{
     "RNN": keys::cells, Cells::new;
     "Solarization": augmentation::keys, Augmentation::new;
     "SpatialDropout3D": keys::noise, Noise::new;
+    "SpectralNormalization": keys::spectral, Spectral::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling3D": keys::space, Space::new;

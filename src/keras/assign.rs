@@ -200,13 +200,16 @@ fn by_groups(
     let mut of = |place: &Place| {
         let mut found = Vec::new();
         for group in &place.groups {
-            let group = &group.path;
+            let (part, group) = (group.part, &group.path);
             let Some(folder) = file.root.folder(group) else { continue };
             let mut names: Vec<&str> = folder.arrays().collect();
             names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
             for name in names {
                 let path = format!("{group}/{name}");
                 claimed.insert(path.clone());
+                if part.repeats(name) {
+                    continue;
+                }
                 found.push((path, file.array(folder, name)?));
             }
         }

@@ -53,6 +53,33 @@ pub(super) struct Vars {
     /// The layers within the layer that lead to it: each by its name or its number.
     steps: Vec<[String; 2]>,
     pub(super) path: String,
+    pub(super) part: PartOfLayer,
+}
+
+/// Which of the parameters of a layer a group holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartOfLayer {
+    All,
+    /// The kernel and the vector of a `SpectralNormalization`.
+    Normalised,
+    /// What the layer inside of that has: the kernel once more, and the bias.
+    Inside,
+}
+
+impl PartOfLayer {
+    /// Whether the parameter at this place of the layer is in the group.
+    pub(super) fn has(self, place: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Normalised => place < 2,
+            Self::Inside => place != 1,
+        }
+    }
+
+    /// Whether a dataset has been in a group before.
+    pub(super) fn repeats(self, dataset: &str) -> bool {
+        self == Self::Inside && dataset == "0"
+    }
 }
 
 /// All parameters of a model, in the order of a visit.
@@ -241,7 +268,7 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         });
         return inside.collect();
     }
-    let of = |path: String| Vars { steps: steps.to_vec(), path };
+    let of = |path: String| Vars { steps: steps.to_vec(), path, part: PartOfLayer::All };
     let nothing = Value::Null;
     match class(layer) {
         "Bidirectional" => {
@@ -256,6 +283,13 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         "TimeDistributed" => {
             groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"))
         }
+        "SpectralNormalization" => {
+            let own = Vars { part: PartOfLayer::Normalised, ..of(format!("{group}/vars")) };
+            let inside =
+                groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"));
+            let inside = inside.into_iter().map(|vars| Vars { part: PartOfLayer::Inside, ..vars });
+            std::iter::once(own).chain(inside).collect()
+        }
         "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D" | "LSTM" | "GRU" | "SimpleRNN" => {
             vec![of(format!("{group}/cell/vars"))]
         }
@@ -266,7 +300,7 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
                 let is_marked = attention == GROUPED && *name != "gate";
                 let mark = if is_marked { "_" } else { "" };
                 let path = format!("{group}/{mark}{path}/vars");
-                Vars { steps: deeper([name, name]), path }
+                Vars { steps: deeper([name, name]), path, part: PartOfLayer::All }
             };
             inside.map(projection).collect()
         }
@@ -277,6 +311,7 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
             let cell = |(i, (cell, group)): (usize, (&Value, String))| Vars {
                 steps: deeper([name(cell), &i.to_string()]),
                 path: format!("{group}/vars"),
+                part: PartOfLayer::All,
             };
             cells.map(cell).collect()
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     optimizer::Written,
-    places::{Place, in_order, places, visited},
+    places::{PartOfLayer, Place, in_order, places, visited},
     text::{TextLayer, idf_weights, with_text},
 };
 use crate::{
@@ -186,7 +186,7 @@ fn tree<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 ) -> Result<Tree, Error> {
     let visited = visited(model)?;
     let mut all: Vec<Option<Weight>> = collect(model)?.into_iter().map(Some).collect();
-    let mut root = Tree::default();
+    let (mut root, mut written) = (Tree::default(), vec![false; all.len()]);
     for Place { names, visited: prefix, groups, weights, .. } in places(config, &visited)? {
         for vars in &groups {
             let tree = root.at(&vars.path);
@@ -194,10 +194,19 @@ fn tree<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             let mine = weights.iter().filter(|&&weight| {
                 vars.holds(visited[weight].path.get(prefix.len()..).unwrap_or_default())
             });
-            tree.arrays.extend(mine.filter_map(|&weight| all[weight].take()));
+            let mine = mine.enumerate().filter(|&(place, _)| vars.part.has(place));
+            tree.arrays.extend(mine.filter_map(|(_, &weight)| {
+                written[weight] = true;
+                match vars.part {
+                    PartOfLayer::All => all[weight].take(),
+                    // A kernel is there twice.
+                    _ => all[weight].clone(),
+                }
+            }));
         }
     }
-    match all.into_iter().flatten().next() {
+    let lost = all.into_iter().zip(written).filter(|(_, written)| !written);
+    match lost.filter_map(|(weight, _)| weight).next() {
         None => Ok(root),
         Some(lost) => {
             let expected = "each belongs to a layer of the config";

@@ -203,6 +203,19 @@ fn model_names(model: &DynamicLayer, path: &str, names: &mut Vec<String>) {
     }
 }
 
+/// Holds the weights behind a training pass against those of Keras, where they change in one.
+fn trained(case: &Case, model: &mut DynamicLayer) {
+    let mut names = Vec::new();
+    model_names(model, "", &mut names);
+    let weights: Vec<_> = model.weights().collect();
+    for (name, weight) in names.iter().zip(&weights) {
+        let stored = format!("trained.{name}");
+        if case.has_group("trained") {
+            close(&format!("{} {stored}", case.name), &weight.values, &case.floats(&stored));
+        }
+    }
+}
+
 fn check(name: &str) -> DynamicLayer {
     let case = Case::graph(name);
     let mut model = model(&case);
@@ -215,6 +228,7 @@ fn check(name: &str) -> DynamicLayer {
     if case.has_group("gradient") {
         slopes(&case, &mut model);
     }
+    trained(&case, &mut model);
     model
 }
 
@@ -234,7 +248,7 @@ cases! {
     slopes_of_images activations functions resized slopes_of_resized einsums slopes_of_einsums
     more_functions slopes_of_functions further_functions slopes_of_further_functions volumes slopes_of_volumes spread_volumes slopes_of_spread_volumes conv_lstms slopes_of_conv_lstms turned cells_backwards
     heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets augmented
-    slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares
+    slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares spectral
     volume_lstms slopes_of_volume_lstms channels_first slopes_of_channels_first paddings slopes_of_paddings
 }
 

@@ -72,6 +72,17 @@ fn options_that_make_no_sense_are_refused() {
             "data_format: only \"channels_last\" is possible",
         ),
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2, "dropout": 2}), "dropout: "),
+        (
+            "SpectralNormalization",
+            json!({"layer": {"class_name": "LSTM", "config": {"units": 2}}}),
+            "layer: a layer with a kernel is needed, such as Dense or Conv2D",
+        ),
+        (
+            "SpectralNormalization",
+            json!({"layer": {"class_name": "Dense", "config": {"units": 2}}, "power_iterations": 0}),
+            "power_iterations: a whole number above 0",
+        ),
+        ("SpectralNormalization", json!({}), "layer: a layer is needed"),
     ] {
         let text = error(json!({"class_name": class, "config": options}));
         assert!(text.contains(says), "{class}: {text}");

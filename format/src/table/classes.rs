@@ -18,6 +18,7 @@ const OTHERS: &[&str] = &[
     "InputLayer",
     "Sequential",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "UnitNormalization",
 ];
 

@@ -49,6 +49,9 @@ pub(super) fn made(
         let flag = words.flags.iter().find(|flag| *flag == key);
         match (key.as_str(), argument) {
             (_, Argument::Plain(Value::Null)) => {}
+            // What Keras says of it, if nobody does.
+            ("training", Argument::Plain(Value::Bool(false)))
+                if layer.class() == "SpectralNormalization" => {}
             ("training", Argument::Plain(Value::Bool(false))) => call.rests = true,
             // What Keras says of layers of images, if nobody does.
             ("training", Argument::Plain(Value::Bool(true))) if changes_images(layer.class()) => {}

@@ -4,7 +4,8 @@ KERAS_BACKEND=jax python make.py [name ..]
 
 A case has `model.json`, which is `model.to_json()`, and `tensors.safetensors`: for each layer the weights in Keras's
 order as `weight.PATH.N`, `input.N`, `output.N`, `mask.N` of the outputs that have one, and, where the model is
-differentiated, `gradient.PATH.N` of the loss, which is the mean of the squares of the only output.
+differentiated, `gradient.PATH.N` of the loss, which is the mean of the squares of the only output. Where a training pass
+changes weights, there are those behind it, `trained.PATH.N`, and the gradients are of these.
 """
 
 import json
@@ -54,7 +55,7 @@ def weights(layer):
     return [w for w in layer.weights if "seed_generator" not in w.path]
 
 
-def write(name, model, inputs, gradients=False):
+def write(name, model, inputs, gradients=False, changes=False):
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(sum(map(ord, name)))
     tensors = {}
@@ -78,6 +79,11 @@ def write(name, model, inputs, gradients=False):
         mask = keras.src.backend.get_keras_mask(y)
         if mask is not None:
             tensors[f"mask.{i}"] = np.asarray(mask)
+    if changes:
+        model(inputs, training=True)
+        for path, layer in leaves(model):
+            for i, weight in enumerate(weights(layer)):
+                tensors[f"trained.{path}.{i}"] = np.asarray(weight.value, np.float32)
     if gradients:
         trained = model.trainable_variables
         rest = model.non_trainable_variables
@@ -968,6 +974,28 @@ def cells_backwards(name):
     ids = np.array([[1, 2, 3, 4, 5], [3, 1, 0, 0, 0], [0, 2, 0, 5, 1], [0, 0, 0, 0, 4]], np.int32)
     pooled = L.GlobalAveragePooling1D(name="pool")(b)
     write(name, Model(x, L.Dense(2, name="head")(L.concatenate([pooled, c, d]))), ids, True)
+
+
+@case
+def spectral(name):
+    """Kernels that are divided by their largest singular value in training."""
+    x, of = Input((6, 4), name="x"), L.SpectralNormalization
+    a = of(L.Dense(3, activation="tanh", name="each"), name="steps")(L.Masking(name="masked")(x))
+    a = L.LSTM(2, name="lstm")(a)
+    b = of(L.Conv1D(4, 3, use_bias=False, name="inner"), power_iterations=3, name="rows")(x)
+    b = of(L.Conv1DTranspose(3, 2, strides=2, name="inner"), name="wider")(of(L.DepthwiseConv1D(2, name="inner"), name="depth")(b))
+    c = L.Reshape((3, 2, 4), name="images")(x)
+    c = of(L.Conv2D(3, 2, padding="same", activation="relu", name="inner"), power_iterations=2, name="conv")(c)
+    c = of(L.DepthwiseConv2D(2, depth_multiplier=2, padding="same", name="inner"), name="depths")(c)
+    c = of(L.Conv2DTranspose(2, 3, name="inner"), name="larger")(c)
+    d = of(L.Conv3D(2, 2, name="inner"), name="volumes")(L.Reshape((3, 2, 4, 1), name="deep")(x))
+    d = of(L.Conv3DTranspose(2, 2, name="inner"), name="deeper")(d)
+    e = of(L.EinsumDense("abc,cde->abde", output_shape=(6, 2, 3), bias_axes="de", name="inner"), name="letters")(x)
+    all = [a] + [L.Flatten()(one) for one in (b, c, d, e)]
+    y = of(L.Dense(2, name="inner"), name="head")(L.Concatenate(name="all")(all))
+    values = floats(42, 2, 6, 4)
+    values[0, 4:] = 0
+    write(name, Model(x, y), values, True, True)
 
 
 def read_file(path):
