@@ -1,10 +1,11 @@
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
-    flow::{Flow, Numbers},
+    flow::{Flow, Numbers, Rows},
     functions::{FoundFunction, Of, half},
     op::OneToOne,
     options::Options,
+    places::permuted,
     visit,
     weights::{Role, Weights, optional},
     words,
@@ -101,9 +102,11 @@ pub(super) fn known_features(arrives: &AnySignal) -> Result<usize, Error> {
 
 #[derive(Debug, Clone)]
 pub(crate) struct EmbeddingOp {
-    rows: usize,
-    features: usize,
+    pub(super) rows: usize,
+    pub(super) features: usize,
     masked: bool,
+    /// Whether it has another table, for the way back.
+    both: bool,
     how: Initializer,
     weights: Weights,
     cache: WeightCache,
@@ -115,10 +118,25 @@ impl EmbeddingOp {
             rows: options.size("input_dim")?,
             features: options.size("output_dim")?,
             masked: options.flag("mask_zero")?,
+            both: false,
             how: options.initializer("embeddings_initializer")?,
             weights: Weights::default(),
             cache: WeightCache::default(),
         })
+    }
+
+    /// One that goes back too, by the same table or by another one.
+    pub(super) fn reversible(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self { both: !options.flag("tie_weights")?, ..Self::new(options)? })
+    }
+
+    /// The kernel of the way back, with a column for each row of the table.
+    pub(super) fn reverse_kernel(&self) -> Result<Rows, Error> {
+        if self.both {
+            return Ok(self.weights.matrix("reverse_embeddings", self.rows)?.retaped());
+        }
+        let table = self.weights.matrix("embeddings", self.features)?.retaped();
+        Ok(permuted(table, &[self.rows, self.features], &[1, 0])?.0)
     }
 }
 
@@ -133,8 +151,12 @@ impl OneToOne for EmbeddingOp {
 
     fn build(&mut self, dev: &Cpu, _: &str, _: &AnySignal) -> Result<(), Error> {
         let sizes = [self.rows, self.features];
-        let table = ("embeddings", &sizes[..], self.how, Role::Trained);
-        self.weights = Weights::draw(dev, &[table])?;
+        let back = [self.features, self.rows];
+        let wanted = [
+            ("embeddings", &sizes[..], self.how, Role::Trained),
+            ("reverse_embeddings", &back[..], self.how, Role::Trained),
+        ];
+        self.weights = Weights::draw(dev, &wanted[..if self.both { 2 } else { 1 }])?;
         Ok(())
     }
 

@@ -189,6 +189,19 @@ pub(super) fn spectral(fields: &mut Fields) {
     fields.size_or("power_iterations", 1, 1);
 }
 
+pub(super) fn reversible(fields: &mut Fields) {
+    for key in ["input_dim", "output_dim"] {
+        fields.size(key, 1);
+    }
+    weight(fields, "embeddings", Initializer::EMBEDDINGS);
+    fields.none(&["activity_regularizer", "quantization_config", "lora_rank"]);
+    fields.ignored(&["lora_alpha", "input_length"]);
+    fields.flag("mask_zero", false, false);
+    fields.flag("tie_weights", true, true);
+    fields.any("reverse_dtype", Value::Null);
+    fields.any("logit_soft_cap", Value::Null);
+}
+
 pub(super) fn heads(fields: &mut Fields) {
     for key in ["num_heads", "key_dim"] {
         fields.size(key, 1);

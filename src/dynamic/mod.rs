@@ -43,6 +43,7 @@ mod random_images;
 mod recurrent;
 mod registry;
 mod resizing;
+mod reversible;
 mod roles;
 mod rules;
 mod runs;

@@ -216,7 +216,7 @@ impl<L: OneToOne + Clone + 'static> Op for L {
 }
 
 /// The one thing of a list.
-fn only<S>(list: &[S]) -> Result<&S, Error> {
+pub(super) fn only<S>(list: &[S]) -> Result<&S, Error> {
     match list {
         [one] => Ok(one),
         _ => Err(refused(format!("one input is needed here, but {} arrive", list.len()))),

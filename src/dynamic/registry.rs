@@ -33,6 +33,7 @@ use super::{
     random_images::RandomImages,
     recurrent::RecurrentOp,
     resizing::Resize,
+    reversible::Reversible,
     scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
     softmax::SoftmaxOp,
@@ -197,6 +198,7 @@ classes! {{
     "RandomShear": augmentation::keys, Augmentation::new;
     "Rescaling": keys::rescaling, Rescale::new;
     "Resizing": keys::resizing, Resize::new;
+    "ReversibleEmbedding": keys::reversible, Reversible::new;
     "RNN": keys::cells, Cells::new;
     "Solarization": augmentation::keys, Augmentation::new;
     "SpatialDropout3D": keys::noise, Noise::new;

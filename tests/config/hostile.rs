@@ -47,6 +47,7 @@ fn hostile_configs_end_in_an_error() {
             "ConvLSTM3D",
             json!({"filters": 1, "kernel_size": [1_u64 << 20, 1, 1], "padding": "same"}),
         ),
+        ("ReversibleEmbedding", json!({"input_dim": 1_u64 << 62, "output_dim": 8})),
         ("EinsumDense", json!({"equation": "ab,bc->ac", "output_shape": 1_u64 << 40})),
         ("MaxPooling3D", json!({"pool_size": [1, 1, 1_u64 << 40], "padding": "same"})),
         ("Resizing", json!({"height": 1, "width": 1_u64 << 40})),

@@ -83,6 +83,16 @@ fn options_that_make_no_sense_are_refused() {
             "power_iterations: a whole number above 0",
         ),
         ("SpectralNormalization", json!({}), "layer: a layer is needed"),
+        (
+            "ReversibleEmbedding",
+            json!({"input_dim": 2, "output_dim": 2, "logit_soft_cap": 0}),
+            "logit_soft_cap: `null`, or a number above 0",
+        ),
+        (
+            "ReversibleEmbedding",
+            json!({"input_dim": 2, "output_dim": 2, "reverse_dtype": "float16"}),
+            "reverse_dtype: `null` or \"float32\"",
+        ),
     ] {
         let text = error(json!({"class_name": class, "config": options}));
         assert!(text.contains(says), "{class}: {text}");
@@ -148,6 +158,7 @@ fn shapes_that_do_not_fit_are_told_with_the_name_of_the_layer() {
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2], "a sequence"),
         ("ConvLSTM1D", json!({"filters": 2, "kernel_size": 4}), &[1, 2, 3, 2], "a window of 4"),
         ("ConvLSTM3D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2, 3], "a sequence"),
+        ("ReversibleEmbedding", json!({"input_dim": 4, "output_dim": 2}), &[2, 3], "features"),
     ] {
         let named = json!({"class_name": class, "config": options});
         let mut named = named;

@@ -16,6 +16,7 @@ const OTHERS: &[&str] = &[
     "GaussianNoise",
     "GroupQueryAttention",
     "InputLayer",
+    "ReversibleEmbedding",
     "Sequential",
     "SpatialDropout3D",
     "SpectralNormalization",

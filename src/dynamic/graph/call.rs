@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     super::{
         DynamicLayer,
+        reversible::REVERSE,
         said::{CallWords, Said},
     },
     Part,
@@ -78,6 +79,9 @@ pub(super) fn made(
             _ => return Err(unknown(key)),
         }
     }
+    // Each call has its own way.
+    call.reversed = said.has(REVERSE);
+    said.flags.retain(|flag| *flag != REVERSE);
     said.flags.sort_unstable();
     if call.inputs.is_empty() {
         return Err(wrong(name, "nothing reaches it"));

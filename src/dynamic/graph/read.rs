@@ -363,7 +363,7 @@ fn signals(read: &[Read], places: &Places, calls: &[Call]) -> Vec<AnySignal> {
         for (input, source) in call.inputs.iter().enumerate() {
             let ids = match &own {
                 Some(own) => own.get(input).is_some_and(|one| one.kind == SignalKind::Tokens),
-                None => layer.op.takes_ids(),
+                None => layer.op.takes_ids() && !call.reversed,
             };
             if let Some(signal) = signals.get_mut(source.place).filter(|_| ids) {
                 signal.kind = SignalKind::Tokens;

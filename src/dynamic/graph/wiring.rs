@@ -43,6 +43,8 @@ pub(super) struct Call {
     pub(super) masks: Vec<(usize, Source)>,
     /// Whether it is called with `training=False`.
     pub(super) rests: bool,
+    /// Whether it is called with `reverse=True`, and so takes numbers in place of ids.
+    pub(super) reversed: bool,
     /// How many of the inputs, from the first on, lose their mask by the call.
     pub(super) bared: usize,
     /// The inputs that have lost theirs before.
@@ -63,9 +65,17 @@ impl Call {
         self.states > 0 && self.masks.is_empty()
     }
 
+    /// Whether the layer takes ids here, in whose place numbers would do; `None` if it looks at each of its inputs itself.
+    fn coerces(&self, layer: &DynamicLayer) -> Option<bool> {
+        match layer.op.own_inputs() {
+            Some(_) => None,
+            None => Some(layer.op.takes_ids() && !self.reversed),
+        }
+    }
+
     pub(super) fn seen(&self, layer: &DynamicLayer, arrive: Vec<AnySignal>) -> Seen {
         let mut seen = arrive;
-        if let Some(ids) = coerces(layer) {
+        if let Some(ids) = self.coerces(layer) {
             for one in &mut seen {
                 match (ids, one.kind) {
                     (true, SignalKind::Numbers) => one.kind = SignalKind::Tokens,
@@ -95,7 +105,7 @@ impl Call {
 
     /// Turns ids into numbers, or numbers into ids, if the layer takes the others.
     pub(super) fn coerced(&self, layer: &DynamicLayer, x: Flows) -> Result<Flows, Error> {
-        match coerces(layer) {
+        match self.coerces(layer) {
             Some(ids) => x.into_iter().map(|x| coerced(x, ids)).collect(),
             None => Ok(x),
         }
@@ -129,14 +139,6 @@ impl Call {
             first.set_mask(kept);
         }
         Ok(y)
-    }
-}
-
-/// Whether a layer takes ids, in whose place numbers would do; `None` if it looks at each of its inputs itself.
-fn coerces(layer: &DynamicLayer) -> Option<bool> {
-    match layer.op.own_inputs() {
-        Some(_) => None,
-        None => Some(layer.op.takes_ids()),
     }
 }
 

@@ -998,6 +998,30 @@ def spectral(name):
     write(name, Model(x, y), values, True, True)
 
 
+@case
+def reversible(name):
+    """Embeddings that are gone through both ways."""
+    w, x = Input((5,), dtype="int32", name="w"), Input((3, 4), name="x")
+    of = L.ReversibleEmbedding
+    one, two = of(8, 4, mask_zero=True, name="one"), of(6, 4, tie_weights=False, logit_soft_cap=1.5, name="two")
+    a = one(w)
+    b = L.LSTM(4, return_sequences=True, name="lstm")(a)
+    logits = one(b, reverse=True)
+    back = two(L.Dense(4, name="dense")(x), reverse=True)
+    outs = [a, b, logits, back, two(L.Discretization([-1.0, 0.0, 1.0], name="bins")(x[:, :, 0])), one(x[:, 0], reverse=True)]
+    write(name, Model([w, x], outs), [ids([3, 1, 4, 0, 0], [2, 5, 2, 6, 5]), floats(43, 2, 3, 4)])
+
+
+@case
+def slopes_of_reversible(name):
+    """Gradients of the same."""
+    w = Input((5,), dtype="int32", name="w")
+    one = L.ReversibleEmbedding(8, 4, mask_zero=True, logit_soft_cap=2.0, name="one")
+    two = L.ReversibleEmbedding(8, 8, tie_weights=False, name="two")
+    a = one(L.GRU(4, return_sequences=True, name="gru")(one(w)), reverse=True)
+    write(name, Model(w, two(L.Add(name="sum")([a, two(w)]), reverse=True)), ids([3, 1, 4, 0, 0], [2, 5, 2, 6, 5]), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
