@@ -69,6 +69,12 @@ impl Slider {
         Self { stride: [1, 1], dilation: [1, 1], padding, ..self.clone() }
     }
 
+    /// One that slides along the steps of sequences.
+    pub(super) fn along_steps(kernel: usize, stride: usize, padding: PlacesOf) -> Self {
+        let (kernel, stride) = ([1, kernel], [1, stride]);
+        Self { images: false, kernel, stride, dilation: [1, 1], padding }
+    }
+
     /// One that slides down the rows of images, with the same padding.
     pub(super) fn along_rows(&self, kernel: usize, stride: usize) -> Self {
         let (kernel, stride) = ([kernel, 1], [stride, 1]);

@@ -202,6 +202,42 @@ pub(super) fn reversible(fields: &mut Fields) {
     fields.any("logit_soft_cap", Value::Null);
 }
 
+pub(super) fn spectrogram(fields: &mut Fields) {
+    let modes = ["log", "magnitude", "psd", "real", "imag", "angle", "stft"];
+    fields.choice("mode", modes[0], &modes);
+    fields.size_or("frame_length", 1, 256);
+    for key in ["frame_step", "fft_length"] {
+        fields.any(key, Value::Null);
+    }
+    fields.any("window", json!("hann"));
+    fields.flag("periodic", false, false);
+    if fields.given.get("scaling").is_some_and(Value::is_null) {
+        fields.any("scaling", Value::Null);
+    } else {
+        fields.choice("scaling", "density", &["density", "spectrum"]);
+    }
+    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.flag("expand_dims", false, false);
+    fields.data_format();
+}
+
+pub(super) fn mel(fields: &mut Fields) {
+    fields.size_or("fft_length", 1, 2048);
+    fields.size_or("sequence_stride", 1, 512);
+    fields.any("sequence_length", Value::Null);
+    fields.any("window", json!("hann"));
+    fields.any("sampling_rate", json!(16000));
+    fields.size_or("num_mel_bins", 1, 128);
+    fields.any("min_freq", json!(20.0));
+    fields.any("max_freq", Value::Null);
+    fields.flag("power_to_db", true, true);
+    for (key, usual) in
+        [("top_db", 80.0), ("mag_exp", 2.0), ("min_power", 1e-10), ("ref_power", 1.0)]
+    {
+        fields.any(key, json!(usual));
+    }
+}
+
 pub(super) fn heads(fields: &mut Fields) {
     for key in ["num_heads", "key_dim"] {
         fields.size(key, 1);

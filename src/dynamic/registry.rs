@@ -24,6 +24,7 @@ use super::{
     groups::Groups,
     heads::Heads,
     keys,
+    mel::Mel,
     merge::{Joining, Merge},
     noise::Noise,
     norm::Norm,
@@ -39,6 +40,7 @@ use super::{
     softmax::SoftmaxOp,
     space::Space,
     spectral::Spectral,
+    spectrogram::Spectrogram,
     transposed::Transposed,
     unit::UnitNorm,
     wrap::Steps,
@@ -175,6 +177,7 @@ classes! {{
     };
     "Maximum": |_| {}, Merge::new;
     "MaxPooling3D": keys::pool3d, Pool::new;
+    "MelSpectrogram": keys::mel, Mel::new;
     "Minimum": |_| {}, Merge::new;
     "MixUp": augmentation::keys, Augmentation::new;
     "MultiHeadAttention": keys::heads, Heads::new;
@@ -203,6 +206,7 @@ classes! {{
     "Solarization": augmentation::keys, Augmentation::new;
     "SpatialDropout3D": keys::noise, Noise::new;
     "SpectralNormalization": keys::spectral, Spectral::new;
+    "STFTSpectrogram": keys::spectrogram, Spectrogram::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling3D": keys::space, Space::new;

@@ -47,6 +47,15 @@ fn hostile_configs_end_in_an_error() {
             "ConvLSTM3D",
             json!({"filters": 1, "kernel_size": [1_u64 << 20, 1, 1], "padding": "same"}),
         ),
+        ("STFTSpectrogram", json!({"frame_length": u64::MAX})),
+        ("STFTSpectrogram", json!({"frame_length": 1_u64 << 40, "fft_length": 1_u64 << 40})),
+        (
+            "STFTSpectrogram",
+            json!({"frame_length": 2, "fft_length": 1_u64 << 28, "padding": "same"}),
+        ),
+        ("MelSpectrogram", json!({"fft_length": u64::MAX})),
+        ("MelSpectrogram", json!({"fft_length": 1_u64 << 14})),
+        ("MelSpectrogram", json!({"num_mel_bins": 1_u64 << 40})),
         ("ReversibleEmbedding", json!({"input_dim": 1_u64 << 62, "output_dim": 8})),
         ("EinsumDense", json!({"equation": "ab,bc->ac", "output_shape": 1_u64 << 40})),
         ("MaxPooling3D", json!({"pool_size": [1, 1, 1_u64 << 40], "padding": "same"})),
@@ -62,7 +71,7 @@ fn hostile_configs_end_in_an_error() {
                 &[1, 2, 3, 3, 2]
             }
             "ConvLSTM3D" => &[1, 2, 2, 3, 3, 2],
-            "EinsumDense" => &[2, 3],
+            "EinsumDense" | "MelSpectrogram" => &[2, 3],
             "Dense" | "RepeatVector" => &[2, 3],
             _ => &[2, 3, 2],
         };

@@ -93,6 +93,33 @@ fn options_that_make_no_sense_are_refused() {
             json!({"input_dim": 2, "output_dim": 2, "reverse_dtype": "float16"}),
             "reverse_dtype: `null` or \"float32\"",
         ),
+        ("STFTSpectrogram", json!({"mode": "power"}), "mode: one of "),
+        (
+            "STFTSpectrogram",
+            json!({"frame_length": 8, "frame_step": 0}),
+            "frame_step: a whole number from 1 to 8",
+        ),
+        ("STFTSpectrogram", json!({"frame_length": 1}), "frame_step: a whole number from 1 to 1"),
+        (
+            "STFTSpectrogram",
+            json!({"frame_length": 8, "fft_length": 4}),
+            "fft_length: a whole number from 8",
+        ),
+        ("STFTSpectrogram", json!({"frame_length": 3, "window": [1.0, 2.0]}), "window: "),
+        ("STFTSpectrogram", json!({"data_format": "channels_second"}), "data_format: only"),
+        (
+            "MelSpectrogram",
+            json!({"sequence_stride": 0}),
+            "sequence_stride: a whole number above 0",
+        ),
+        (
+            "MelSpectrogram",
+            json!({"fft_length": 8, "sequence_length": 9}),
+            "fft_length: 2 at least",
+        ),
+        ("MelSpectrogram", json!({"min_freq": 9000}), "min_freq: less than `max_freq`"),
+        ("MelSpectrogram", json!({"top_db": null}), "top_db: a number is needed"),
+        ("MelSpectrogram", json!({"window": "blackman"}), "window: \"hann\", \"hamming\""),
     ] {
         let text = error(json!({"class_name": class, "config": options}));
         assert!(text.contains(says), "{class}: {text}");
@@ -158,6 +185,13 @@ fn shapes_that_do_not_fit_are_told_with_the_name_of_the_layer() {
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2], "a sequence"),
         ("ConvLSTM1D", json!({"filters": 2, "kernel_size": 4}), &[1, 2, 3, 2], "a window of 4"),
         ("ConvLSTM3D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2, 3], "a sequence"),
+        (
+            "STFTSpectrogram",
+            json!({"frame_length": 4}),
+            &[1, 3, 2],
+            "a window of 4 cannot slide along `3`",
+        ),
+        ("MelSpectrogram", json!({}), &[1, 3, 2], "signals are needed here"),
         ("ReversibleEmbedding", json!({"input_dim": 4, "output_dim": 2}), &[2, 3], "features"),
     ] {
         let named = json!({"class_name": class, "config": options});

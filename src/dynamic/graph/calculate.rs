@@ -18,7 +18,7 @@ use super::{
         words::refused,
     },
     function::Function,
-    numbers::{gelu_by_tanh, gelu_by_tanh_slope},
+    numbers::{angle_slopes, gelu_by_tanh, gelu_by_tanh_slope},
     one_hot, parts,
     reduce::reduce,
     reshape::{axes, joined},
@@ -191,6 +191,30 @@ pub(super) fn apply(
     }
 }
 
+/// The angles of points, in the order of `atan2`.
+pub(in crate::dynamic) fn angles(y: Rows, x: Rows) -> Result<Rows, Error> {
+    paired(y, x, f32::atan2, angle_slopes)
+}
+
+/// A function of two values, and its derivatives.
+fn paired(
+    a: Rows,
+    b: Rows,
+    function: fn(f32, f32) -> f32,
+    slopes: fn(f32, f32) -> [f32; 2],
+) -> Result<Rows, Error> {
+    let b = apart(&a, b)?;
+    let (of_a, of_b) = (to_values(&a)?, to_values(&b)?);
+    let each = || of_a.iter().zip(&of_b).map(|(&a, &b)| (a, b));
+    let y = each().map(|(a, b)| function(a, b)).collect();
+    let y = Cpu::default().try_tensor_from_vec(y, *a.shape()).or_device()?;
+    // What is not finite has no gradient.
+    let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
+    let slopes = |i: usize| each().map(|(a, b)| finite(slopes(a, b)[i])).collect();
+    let (of_a, of_b) = (near(a, of_a.clone(), slopes(0))?, near(b, of_b.clone(), slopes(1))?);
+    merged(Merging::Sum, of_a, of_b)?.try_add(y).or_device()
+}
+
 /// A function of values that stand at the same places.
 fn of_each(kind: &Kind, mut values: Vec<Rows>) -> Result<Rows, Error> {
     let missing = || Error::Empty("the list of inputs");
@@ -213,19 +237,7 @@ fn of_each(kind: &Kind, mut values: Vec<Rows>) -> Result<Rows, Error> {
             let (y, more) = y.into_shape(&shape)?.split_tape();
             Ok(y.put_tape(tape.merge(more)))
         }
-        Kind::Pair(function, slopes) => {
-            let b = apart(&a, b)?;
-            let (of_a, of_b) = (to_values(&a)?, to_values(&b)?);
-            let each = || of_a.iter().zip(&of_b).map(|(&a, &b)| (a, b));
-            let y = each().map(|(a, b)| function(a, b)).collect();
-            let y = Cpu::default().try_tensor_from_vec(y, *a.shape()).or_device()?;
-            // What is not finite has no gradient.
-            let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
-            let slopes = |i: usize| each().map(|(a, b)| finite(slopes(a, b)[i])).collect();
-            let (of_a, of_b) =
-                (near(a, of_a.clone(), slopes(0))?, near(b, of_b.clone(), slopes(1))?);
-            merged(Merging::Sum, of_a, of_b)?.try_add(y).or_device()
-        }
+        Kind::Pair(function, slopes) => paired(a, b, *function, *slopes),
         _ => Err(missing()),
     }
 }

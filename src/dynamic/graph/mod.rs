@@ -36,6 +36,7 @@ use crate::{
 use nodes::{Argument, CallArguments};
 use wiring::{Source, Wiring};
 
+pub(super) use calculate::angles;
 pub(super) use function::{Function, MakeFunction};
 
 /// One entry of `layers`.

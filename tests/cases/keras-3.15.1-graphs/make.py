@@ -5,7 +5,8 @@ KERAS_BACKEND=jax python make.py [name ..]
 A case has `model.json`, which is `model.to_json()`, and `tensors.safetensors`: for each layer the weights in Keras's
 order as `weight.PATH.N`, `input.N`, `output.N`, `mask.N` of the outputs that have one, and, where the model is
 differentiated, `gradient.PATH.N` of the loss, which is the mean of the squares of the only output. Where a training pass
-changes weights, there are those behind it, `trained.PATH.N`, and the gradients are of these.
+changes weights, there are those behind it, `trained.PATH.N`, and the gradients are of these. Weights that are not drawn are
+`initial.PATH.N` before they are others.
 """
 
 import json
@@ -61,6 +62,8 @@ def write(name, model, inputs, gradients=False, changes=False):
     tensors = {}
     for path, layer in leaves(model):
         for i, weight in enumerate(weights(layer)):
+            if isinstance(layer, L.STFTSpectrogram):
+                tensors[f"initial.{path}.{i}"] = np.asarray(weight.value, np.float32)
             values = rng.normal(0, 0.5, weight.shape)
             if "variance" in weight.path:
                 values = np.abs(values) + 0.1
@@ -1020,6 +1023,44 @@ def slopes_of_reversible(name):
     two = L.ReversibleEmbedding(8, 8, tie_weights=False, name="two")
     a = one(L.GRU(4, return_sequences=True, name="gru")(one(w)), reverse=True)
     write(name, Model(w, two(L.Add(name="sum")([a, two(w)]), reverse=True)), ids([3, 1, 4, 0, 0], [2, 5, 2, 6, 5]), True)
+
+
+@case
+def spectrograms(name):
+    """Spectrograms, with weights of their own and on the scale of the ear."""
+    x, y = Input((40, 2), name="x"), Input((60,), name="y")
+    of, mel = L.STFTSpectrogram, L.MelSpectrogram
+    outs = [
+        *[of(mode, 8, 3, 16, name=mode)(x) for mode in ("log", "magnitude", "psd", "real", "imag", "angle", "stft")],
+        of("magnitude", 8, window="hamming", periodic=True, scaling="spectrum", padding="same", name="same")(x),
+        of("psd", 6, 5, expand_dims=True, window=None, scaling=None, name="images")(x),
+        of("stft", 7, 2, 9, expand_dims=True, padding="same", name="odd")(x),
+        mel(16, 8, num_mel_bins=5, sampling_rate=8000, name="mel")(y),
+        mel(16, 5, 12, num_mel_bins=4, window="hamming", power_to_db=False, mag_exp=1.0, min_freq=0.0, max_freq=3000, name="short")(y),
+        mel(20, 7, 11, num_mel_bins=6, window=None, top_db=10.0, ref_power=0.5, min_power=1e-3, mag_exp=1.5, name="top")(y),
+        mel(128, 16, num_mel_bins=6, name="long")(y),
+    ]
+    write(name, Model([x, y], outs), [floats(44, 2, 40, 2), floats(45, 2, 60)])
+
+
+@case
+def slopes_of_spectrograms(name):
+    """Gradients of the same."""
+    x = Input((6, 8), name="x")
+    a = L.Dense(8, activation="tanh", name="first")(x)
+    y = L.Reshape((24, 2), name="signals")(a)
+    z = L.Flatten(name="flat")(a)
+    b = [
+        L.STFTSpectrogram(mode, 6, 4, 8, name=mode)(y)
+        for mode in ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
+    ]
+    c = [
+        L.MelSpectrogram(12, 6, num_mel_bins=5, sampling_rate=8000, name="mel")(z),
+        L.MelSpectrogram(14, 5, 9, num_mel_bins=4, top_db=5.0, mag_exp=1.0, name="top")(z),
+        L.MelSpectrogram(12, 6, num_mel_bins=3, power_to_db=False, name="power")(z),
+    ]
+    all = [L.Flatten()(one) for one in b] + [L.Rescaling(0.05)(L.Flatten()(one)) for one in c]
+    write(name, Model(x, L.Dense(2, name="head")(L.Concatenate(name="all")(all))), floats(46, 2, 6, 8), True)
 
 
 def read_file(path):

@@ -141,6 +141,25 @@ def attention(name):
 
 
 @case
+def normalised(name):
+    """Kernels that are normalised, an embedding of both ways, and spectrograms."""
+    w, x = Input((5,), dtype="int32", name="w"), Input((24, 4), name="x")
+    of = L.SpectralNormalization
+    a = of(L.Dense(2, activation="tanh", name="inner"), power_iterations=2, name="dense")(x)
+    a = L.STFTSpectrogram("magnitude", 4, 2, name="waves")(of(L.Conv1D(2, 2, use_bias=False), name="conv")(a))
+    b = L.ConvLSTM3D(2, (1, 2, 1), name="lstm")(L.Reshape((2, 3, 4, 4, 1), name="volumes")(x))
+    both = L.ReversibleEmbedding(7, 4, mask_zero=True, tie_weights=False, name="both")
+    tied = L.ReversibleEmbedding(6, 4, logit_soft_cap=2.0, name="tied")
+    c = both(L.LSTM(4, return_sequences=True, name="words")(both(w)), reverse=True)
+    d = tied(L.GlobalMaxPooling1D(name="most")(tied(w)), reverse=True)
+    e = L.MelSpectrogram(8, 4, num_mel_bins=3, sampling_rate=8000, name="mel")(x[:, :, 0])
+    all = [d] + [L.Flatten(name=f"flat{i}")(one) for i, one in enumerate((a, b, c, e))]
+    y = of(L.Dense(3), name="head")(L.Concatenate(name="all")(all))
+    ids = np.array([[1, 2, 3, 0, 0], [4, 5, 0, 1, 2]], "int32")
+    write(name, Model([w, x], y), ids, floats(8, 2, 24, 4), legacy=True)
+
+
+@case
 def grouped_heads(name):
     """Attention in which heads share keys and values, of buckets and pooled."""
     x = Input((6, 3), name="x")
