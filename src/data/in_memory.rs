@@ -158,6 +158,10 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
         Some(&self.weights)
     }
 
+    fn batches_of_all(&self, batch_size: usize) -> Option<usize> {
+        Some(self.len().div_ceil(batch_size.max(1)))
+    }
+
     fn batches<E: Element, D: Backend<E>>(
         &self,
         order: Order,
@@ -191,7 +195,7 @@ where
 {
     /// The same batches as a stream, which can read them on a thread and change them: see
     /// [`prefetch`](BatchStream::prefetch) and [`map`](BatchStream::map). A training that is resumed reads no batch that it
-    /// does not use.
+    /// does not use. With [`Fit::steps_per_epoch`](crate::train::Fit::steps_per_epoch) each epoch begins anew.
     pub fn stream(self) -> BatchStream<X::Selected, Y::Selected, W> {
         self.streamed(|_, rows, order| {
             Ok(rows.chunks(order.batch_size.max(1)).map(<[usize]>::to_vec).collect())

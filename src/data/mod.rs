@@ -133,6 +133,13 @@ pub trait Dataset {
         None
     }
 
+    /// How many batches of this size all samples make, if the epochs of [`Order::steps`] batches go on where the one before ended, until all
+    /// samples were seen: as arrays do in Keras. Such epochs of one pass over the data have one seed, and those behind the first are asked for by
+    /// [`batches_from`](Dataset::batches_from). `None`, the default, says that each epoch is asked for anew.
+    fn batches_of_all(&self, _batch_size: usize) -> Option<usize> {
+        None
+    }
+
     /// The batches of one epoch from one of them on, for a training that is resumed. A dataset that can do without the
     /// batches before it overrides this.
     fn batches_from<E: Element, D: Backend<E>>(

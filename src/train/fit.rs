@@ -19,7 +19,8 @@ pub struct Fit {
     /// What decides these orders. Default 0.
     pub seed: u64,
     /// How many batches an epoch has, of data that has more or has no end; else it lasts as long as the data. Default
-    /// none said.
+    /// none said. Epochs go on in the samples of an [`InMemory`](crate::data::InMemory) where the one before ended, as in Keras; the
+    /// epoch that comes to the last sample may have fewer batches.
     pub steps_per_epoch: Option<usize>,
     /// How many batches of the validation data are used. Default all.
     pub validation_steps: Option<usize>,

@@ -218,9 +218,12 @@ where
         Data::Input: Feeds<M::Input>,
     {
         let dev = self.dev.clone();
-        let (first, order) = (self.at.batch, self.order());
-        let steps = order.steps.unwrap_or(usize::MAX);
-        let mut batches = data.batches_from::<E, D>(order, &dev, first);
+        let steps = self.fit.steps_per_epoch.unwrap_or(usize::MAX);
+        let epochs = data.batches_of_all(self.fit.batch_size).map_or(1, |all| all.div_ceil(steps));
+        let epochs_before = self.at.epoch % epochs.max(1);
+        let (first, order) = (self.at.batch, self.order(epochs_before));
+        let batches_before = epochs_before.saturating_mul(steps);
+        let mut batches = data.batches_from::<E, D>(order, &dev, batches_before + first);
         for number in first..steps {
             let stops = self.wishes.stop;
             let batch = if stops { None } else { batches.next().transpose()? };
@@ -235,7 +238,8 @@ where
             }
             let Some(batch) = batch else {
                 let ended = Error::DataEnded { found: number, expected: order.steps };
-                return if order.steps.is_some() { Err(ended) } else { Ok(()) };
+                let fails = order.steps.is_some() && epochs_before == 0;
+                return if fails { Err(ended) } else { Ok(()) };
             };
             self.at.batch_begun = true;
             self.grant_within(totals)?;
@@ -275,9 +279,11 @@ where
         Ok(())
     }
 
-    /// Each epoch of each call has its own order, and the whole follows from one seed.
-    fn order(&self) -> Order {
-        let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    /// Each pass over the data of each call has its own order, and the whole follows from one seed. A pass is one epoch, or several
+    /// if these have fewer batches than it; `epochs_before` of them belong to the pass of this one.
+    fn order(&self, epochs_before: usize) -> Order {
+        let number = self.history.epochs().saturating_sub(epochs_before);
+        let shuffle = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let shuffle = self.fit.shuffle.then_some(self.fit.seed ^ shuffle);
         let (batch_size, steps) = (self.fit.batch_size, self.fit.steps_per_epoch);
         Order { batch_size, shuffle, epoch: self.at.epoch, steps }

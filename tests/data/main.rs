@@ -6,6 +6,7 @@ mod colors;
 mod files;
 mod images;
 mod masked_targets;
+mod passes;
 mod preprocessing;
 mod streams;
 mod text;
