@@ -95,7 +95,7 @@ elsewhere! {
     NotOfFits:
     TakesCallbacks: callback(_callback) callbacks(_list) with_callbacks(_list);
     TakesData: validation_data(_data) validation_split(_part);
-    SetsFields: batch_size(_n) shuffle(_flag) seed(_n) steps_per_epoch(_n) validation_steps(_n) validation_freq(_n)
+    SetsFields: batch_size(_n) shuffle(_flag) seed(_n) steps_per_epoch(_n) validation_steps(_n) validation_freq(_n) initial_epoch(_n)
         validation_batch_size(_n) progress(_flag) verbose(_flag) with_batch_size(_n);
 }
 

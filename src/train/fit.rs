@@ -12,6 +12,8 @@ use crate::error::Error;
 pub struct Fit {
     /// How often all samples are seen. Default 1.
     pub epochs: usize,
+    /// The number of the first epoch, for what depends on it, such as a callback: there are `epochs - initial_epoch` of them. Default 0.
+    pub initial_epoch: usize,
     /// How many samples are in a batch. Default 32.
     pub batch_size: usize,
     /// Whether each epoch has an order of its own. Default yes.
@@ -38,6 +40,7 @@ impl Default for Fit {
     fn default() -> Self {
         Self {
             epochs: 1,
+            initial_epoch: 0,
             batch_size: 32,
             shuffle: true,
             seed: 0,
@@ -89,6 +92,7 @@ impl Terms {
             ("shuffle", fit.shuffle.to_string()),
             ("seed", fit.seed.to_string()),
             ("steps_per_epoch", steps),
+            ("initial_epoch", fit.initial_epoch.to_string()),
         ];
         let samples = samples.map(|samples| ("samples", samples.to_string()));
         let own = own.into_iter().chain(samples).map(|(name, value)| (name.to_owned(), value));

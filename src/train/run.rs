@@ -220,7 +220,7 @@ where
         let dev = self.dev.clone();
         let steps = self.fit.steps_per_epoch.unwrap_or(usize::MAX);
         let epochs = data.batches_of_all(self.fit.batch_size).map_or(1, |all| all.div_ceil(steps));
-        let epochs_before = self.at.epoch % epochs.max(1);
+        let epochs_before = self.epoch_of_call() % epochs.max(1);
         let (first, order) = (self.at.batch, self.order(epochs_before));
         let batches_before = epochs_before.saturating_mul(steps);
         let mut batches = data.batches_from::<E, D>(order, &dev, batches_before + first);
@@ -286,7 +286,12 @@ where
         let shuffle = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let shuffle = self.fit.shuffle.then_some(self.fit.seed ^ shuffle);
         let (batch_size, steps) = (self.fit.batch_size, self.fit.steps_per_epoch);
-        Order { batch_size, shuffle, epoch: self.at.epoch, steps }
+        Order { batch_size, shuffle, epoch: self.epoch_of_call(), steps }
+    }
+
+    /// How many epochs of this call of `fit` there were before this one.
+    fn epoch_of_call(&self) -> usize {
+        self.at.epoch.saturating_sub(self.fit.initial_epoch)
     }
 
     fn step<Data>(

@@ -48,7 +48,8 @@ where
         });
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
-        let at = resumed.as_ref().map_or_else(anew, |resumed| resumed.at.clone());
+        let mut at = resumed.as_ref().map_or_else(anew, |resumed| resumed.at.clone());
+        at.epoch = at.epoch.max(fit.initial_epoch);
         let rate = (self.optimizing)(&mut self.optimizer).learning_rate().clone();
         let done = (self.state.steps(), self.history.epochs());
         let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };

@@ -131,6 +131,28 @@ fn directions_are_those_of_the_metrics() {
 }
 
 #[test]
+fn epochs_are_counted_from_the_initial_one() {
+    let schedule = LearningRateScheduler::new(|epoch, _| 0.001 * (epoch + 1) as f64);
+    let mut trainer = trainer(Sgd::new(0.01)).callback(schedule);
+    let part = Fit { initial_epoch: 2, ..fit(5) };
+    let history = trainer.fit(&data(), &part).unwrap();
+    assert_eq!(history.get("learning_rate").unwrap(), [0.003, 0.004, 0.005]);
+    assert_eq!(trainer.steps(), 3 * 4);
+    // As in Keras, nothing is left to do here.
+    let none = trainer.fit(&data(), &Fit { initial_epoch: 5, ..part }).unwrap();
+    assert_eq!((none.epochs(), trainer.steps()), (0, 3 * 4));
+
+    // What happens before the first epoch that is looked at is not waited for.
+    let early = EarlyStopping::new("val_loss").mode(Mode::Min).start_from_epoch(3);
+    let script = Script(vec![0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
+    let mut trainer = self::trainer(Sgd::new(0.01)).callback(script).callback(early);
+    let history = trainer.fit(&data(), &Fit { initial_epoch: 2, ..fit(6) }).unwrap();
+    assert_eq!(history.epochs(), 3);
+    let early: &EarlyStopping = trainer.find_callback().unwrap();
+    assert_eq!((early.best_epoch(), early.stopped_epoch()), (3, Some(4)));
+}
+
+#[test]
 fn learning_rates_are_scheduled() {
     let halve = LearningRateScheduler::new(|epoch, rate| if epoch < 2 { rate } else { rate / 2.0 });
     let mut trainer = trainer(Sgd::new(0.01)).callback(halve);

@@ -127,6 +127,7 @@ pub(crate) fn data(steps: usize, seed: u64) -> Data {
 
 pub(crate) const FIT: Fit = Fit {
     epochs: 1,
+    initial_epoch: 0,
     batch_size: 2,
     shuffle: false,
     seed: 0,
