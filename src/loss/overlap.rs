@@ -22,7 +22,8 @@ use crate::{
 /// where few pixels belong to a class.
 ///
 /// The sums are over the whole batch, or over the axes that `axis` says. Each position has the loss of all that it is
-/// summed with, so that the mean, under weights too, is Keras's. What a mask leaves out is in no sum.
+/// summed with, so that the mean, under weights too, is Keras's; with [`Reduction::Sum`](super::Reduction::Sum) it counts once a position,
+/// where Keras without weights has it once for all that is summed. What a mask leaves out is in no sum.
 ///
 /// Keras: [`Dice`](https://keras.io/api/losses/regression_losses/#dice-class).
 ///

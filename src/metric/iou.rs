@@ -117,7 +117,8 @@ macro_rules! iou {
 iou! {
     /// The intersection over union, `tp / (tp + fp + fn)`, as the mean over all classes that are true or predicted
     /// somewhere. Targets are labels, predictions probabilities of classes. [`IgnoreClass`](super::IgnoreClass) leaves out a label,
-    /// as Keras's `ignore_class`.
+    /// as Keras's `ignore_class`. Weights count as they are; Keras, whose counts are whole numbers here unless it is given a `dtype`, cuts
+    /// them, 0.9 to 0.
     ///
     /// # Errors
     /// [`Error::LabelOutOfRange`] for a label without a class.
