@@ -87,13 +87,12 @@ fn words_may_be_in_capitals_and_the_data_format_null() {
         for format in [Value::Null, json!("Channels_Last")] {
             layer(of(class, json!({"data_format": format}))).unwrap();
         }
-        let text = error(of(class, json!({"data_format": "channels_first"})));
-        assert!(
-            text.contains(
-                "data_format: only \"channels_last\" is possible, the JSON says \"channels_first\""
-            ),
-            "{text}"
-        );
+        let first = layer(of(class, json!({"data_format": "Channels_First"}))).unwrap();
+        assert_eq!(first.config().config["data_format"], "channels_first");
+        let text = error(of(class, json!({"data_format": "channels_middle"})));
+        let expected =
+            "data_format: only \"channels_last\" is possible, the JSON says \"channels_middle\"";
+        assert!(text.contains(expected), "{text}");
     }
     layer(of("Conv1D", json!({"filters": 2, "kernel_size": 3, "padding": "CAUSAL"}))).unwrap();
     assert!(
