@@ -174,28 +174,14 @@ fn exp_of_negative<S: Simd, const N: usize>(
 /// `tanh`, to 2e-7 of the result: `-t / (2 + t)` with `t = exp(-2 |x|) - 1`, and the sign of `x`.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let [y] = tanhs(simd, [x]);
-    y
-}
-
-/// The same of some vectors at a time.
-#[inline(always)]
-pub(crate) fn tanhs<S: Simd, const N: usize>(simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
-    let mut y = x;
-    for y in &mut y {
-        // Beyond 9.5 it is 1 to the last bit.
-        let twice = simd.mul_f32s(negative(simd, *y), simd.splat_f32s(2.0));
-        *y = at_least(simd, twice, -19.0);
-    }
-    let (power, mut q) = split_exp(simd, y, None, 0.0);
-    for ((q, power), x) in q.iter_mut().zip(power).zip(x) {
-        // The difference is exact, so `t` is as good as `q`.
-        let t = simd.mul_add_e_f32s(*q, power, simd.sub_f32s(power, simd.splat_f32s(1.0)));
-        let size = simd.div_f32s(t, simd.add_f32s(simd.splat_f32s(2.0), t));
-        let sign = simd.and_f32s(x, simd.splat_f32s(-0.0));
-        *q = simd.or_f32s(simd.abs_f32s(size), sign);
-    }
-    q
+    // Beyond 9.5 it is 1 to the last bit.
+    let y = at_least(simd, simd.mul_f32s(negative(simd, x), simd.splat_f32s(2.0)), -19.0);
+    let ([power], [q]) = split_exp(simd, [y], None, 0.0);
+    // The difference is exact, so `t` is as good as `q`.
+    let t = simd.mul_add_e_f32s(q, power, simd.sub_f32s(power, simd.splat_f32s(1.0)));
+    let size = simd.div_f32s(t, simd.add_f32s(simd.splat_f32s(2.0), t));
+    let sign = simd.and_f32s(x, simd.splat_f32s(-0.0));
+    simd.or_f32s(simd.abs_f32s(size), sign)
 }
 
 /// `1 / (1 + exp(-x))`, to 2e-7 of the result, by `exp(-|x|)`: so it reaches 0 as slowly as it should.
