@@ -74,13 +74,12 @@ impl RowOut<'_> {
             self.at(steps, r, t, &h[(steps.offset(t) + r) * units..][..units]);
         }
         match (steps.last(r), initial) {
-            (Some(last), _) => self.h.copy_from_slice(&h[last * units..(last + 1) * units]),
-            (None, Some(initial)) => self.h.copy_from_slice(&initial.h[r * units..][..units]),
-            (None, None) => self.h.fill(0.0),
-        }
-        match (steps.last(r), initial) {
-            (None, None) => self.c.fill(0.0),
-            _ => self.c.copy_from_slice(c),
+            (Some(last), _) => self.end(0, &h[last * units..], c),
+            (None, Some(initial)) => self.end(r, &initial.h, &initial.c),
+            (None, None) => {
+                self.h.fill(0.0);
+                self.c.fill(0.0);
+            }
         }
     }
 }
@@ -132,11 +131,7 @@ pub(crate) fn forward<C: Cell>(
     }
 
     for (r, out) in out.iter_mut().enumerate() {
-        let c = match (steps.last(r), &initial) {
-            (Some(last), _) => values.c.get(last * units..(last + 1) * units),
-            (None, Some(initial)) => initial.c.get(r * units..(r + 1) * units),
-            (None, None) => None,
-        };
+        let c = steps.last(r).and_then(|last| values.c.get(last * units..));
         out.write(&steps, r, &values.h, initial.as_ref(), c.unwrap_or_default());
     }
     Ok(Saved { steps, x: packed, values, initial })
