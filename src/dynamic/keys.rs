@@ -23,7 +23,7 @@ pub(super) fn conv3d(fields: &mut Fields) {
     fields.size("filters", 1);
     fields.sizes("kernel_size", &[1; 3], None);
     fields.sizes("strides", &[1; 3], Some(&[1; 3]));
-    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.any_case("padding", "valid", &["valid", "same"]);
     fields.data_format();
     fields.sizes("dilation_rate", &[1; 3], Some(&[1; 3]));
     match fields.class() {
@@ -46,7 +46,7 @@ pub(super) fn conv_lstm<const N: usize>(fields: &mut Fields) {
     fields.size("filters", 1);
     fields.sizes("kernel_size", &[1; N], None);
     fields.sizes("strides", &[1; N], Some(&[1; N]));
-    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.any_case("padding", "valid", &["valid", "same"]);
     fields.data_format();
     fields.sizes("dilation_rate", &[1; N], Some(&[1; N]));
     fields.activation("activation", "tanh", Some("tanh"));
@@ -216,7 +216,7 @@ pub(super) fn spectrogram(fields: &mut Fields) {
     } else {
         fields.choice("scaling", "density", &["density", "spectrum"]);
     }
-    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.any_case("padding", "valid", &["valid", "same"]);
     fields.flag("expand_dims", false, false);
     fields.data_format();
 }

@@ -25,10 +25,18 @@ pub(crate) fn may_be_frozen(class: &str) -> bool {
 }
 
 /// Whether a layer of the class is one of those that prepare images.
-pub(crate) fn changes_images(class: &str) -> bool {
+fn changes_images(class: &str) -> bool {
     let others =
         ["AugMix", "CenterCrop", "CutMix", "MixUp", "RandAugment", "Resizing", "Solarization"];
     class.starts_with("Random") || others.contains(&class)
+}
+
+/// Whether a call of a layer of the class says `training` where nobody did, and with what value.
+pub(crate) fn says_training(class: &str) -> Option<bool> {
+    match class {
+        "SpectralNormalization" => Some(false),
+        _ => changes_images(class).then_some(true),
+    }
 }
 
 /// Whether a layer of the class takes states to begin with beside its sequence.

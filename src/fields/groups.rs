@@ -166,7 +166,7 @@ impl Fields {
         self.given.retain(|key, value| key != "strides" || !value.is_null());
         let of_the_window = self.out.get("pool_size").cloned();
         self.sizes_or("strides", stride, of_the_window);
-        self.padding_word("padding", padding, &["valid", "same"]);
+        self.any_case("padding", padding, &["valid", "same"]);
         self.data_format();
     }
 

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    AnySignal, Fields, Initializer, Mode, NamedActivation, OptionValue, classes, list::same,
-    of_training, whole,
+    AnySignal, Fields, Initializer, Mode, NamedActivation, OptionValue, classes, of_training,
+    values::same, whole,
 };
 use crate::backend::ActivationFunction;
 
@@ -133,8 +133,8 @@ impl Fields {
         });
     }
 
-    /// A padding that the type decides, in letters of either case; the first one is Keras's default.
-    pub(crate) fn padding_word(&mut self, key: &str, says: &str, words: &[&str]) {
+    /// A word that the type decides, in letters of either case; the first one is Keras's default.
+    pub(crate) fn any_case(&mut self, key: &str, says: &str, words: &[&str]) {
         if let Some(Value::String(word)) = self.given.get_mut(key) {
             word.make_ascii_lowercase();
         }
@@ -147,10 +147,7 @@ impl Fields {
         if self.given.get(key).is_some_and(Value::is_null) {
             self.given.remove(key);
         }
-        if let Some(Value::String(word)) = self.given.get_mut(key) {
-            word.make_ascii_lowercase();
-        }
-        self.fixed(key, "channels_last");
+        self.any_case(key, "channels_last", &["channels_last", "channels_first"]);
     }
 
     /// A share that the type decides, such as the rate of a dropout. Without a default it must be given.

@@ -4,8 +4,10 @@ use kerata_format::{Masks, attends};
 use serde_json::{Map, Value, json};
 
 use super::{
-    AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, dtype::policy, is_built_in,
-    snake_case,
+    AnySignal, Config, Described, FUNCTIONAL, Initializer, classes,
+    dtype::policy,
+    is_built_in, snake_case,
+    values::{same, says},
 };
 use crate::error::{Difference, Error, shortened};
 
@@ -370,32 +372,5 @@ impl Fields {
         };
         self.out.insert(key.to_owned(), value.clone().unwrap_or(found));
         value
-    }
-}
-
-/// `the JSON says ..`: the start of a value, if it is long.
-pub(crate) fn says(found: &Value) -> String {
-    let mut found = found.to_string();
-    if let Some((end, _)) = found.char_indices().nth(100) {
-        found.truncate(end);
-        found.push_str("..");
-    }
-    format!("the JSON says {found}")
-}
-
-/// Whether two values are the same; numbers may differ in how they are written.
-pub(crate) fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
-            (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
-            _ => a == b,
-        },
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Array(list), one) | (one, Value::Array(list)) if list.len() == 1 => {
-            same(&list[0], one)
-        }
-        _ => a == b,
     }
 }

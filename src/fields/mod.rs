@@ -17,10 +17,11 @@ mod nested;
 mod old;
 mod option_value;
 mod stack;
+mod values;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-pub(crate) use classes::{changes_images, has_build_config, may_be_frozen, starts_from_states};
+pub(crate) use classes::{has_build_config, may_be_frozen, says_training, starts_from_states};
 pub use configured::{Configured, HasConfig, HasJson};
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;
@@ -33,7 +34,8 @@ pub(crate) use kerata_format::{
     whole,
 };
 pub use list::Fields;
-pub(crate) use list::{Mode, says};
+pub(crate) use list::Mode;
 #[doc(hidden)]
 pub use option_value::OptionValue;
 pub(crate) use option_value::option_words;
+pub(crate) use values::says;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, shortened},
-    fields::changes_images,
+    fields::says_training,
 };
 
 /// One call of a layer, and what it says to the layer beside its values.
@@ -50,12 +50,9 @@ pub(super) fn made(
         let flag = words.flags.iter().find(|flag| *flag == key);
         match (key.as_str(), argument) {
             (_, Argument::Plain(Value::Null)) => {}
-            // What Keras says of it, if nobody does.
-            ("training", Argument::Plain(Value::Bool(false)))
-                if layer.class() == "SpectralNormalization" => {}
+            ("training", Argument::Plain(Value::Bool(said)))
+                if says_training(layer.class()) == Some(*said) => {}
             ("training", Argument::Plain(Value::Bool(false))) => call.rests = true,
-            // What Keras says of layers of images, if nobody does.
-            ("training", Argument::Plain(Value::Bool(true))) if changes_images(layer.class()) => {}
             (_, Argument::Plain(Value::Bool(value))) if flag.is_some() => {
                 said.flags.extend(flag.filter(|_| *value));
             }

@@ -49,7 +49,7 @@ use crate::{
         filters: size(O),
         kernel_size: sizes(&[K], None),
         strides: sizes(&[STRIDE; 1], Some(&[1])),
-        padding: padding_word(P::NAME, &["valid", "same", "causal"]),
+        padding: any_case(P::NAME, &["valid", "same", "causal"]),
         data_format(),
         dilation_rate: sizes(&[DILATION; 1], Some(&[1])),
         convolution(G::GROUPS),

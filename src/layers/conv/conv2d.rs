@@ -67,7 +67,7 @@ use crate::{
         filters: size(O),
         kernel_size: sizes(&[KH, KW], None),
         strides: sizes(&[STRIDE; 2], Some(&[1; 2])),
-        padding: padding_word(P::NAME, &["valid", "same"]),
+        padding: any_case(P::NAME, &["valid", "same"]),
         data_format(),
         dilation_rate: sizes(&[DILATION; 2], Some(&[1; 2])),
         convolution(G::GROUPS),

@@ -59,7 +59,7 @@ pub(super) const fn wrong_depth(channels: usize, multiplier: usize) -> Fault {
     keys(
         kernel_size: sizes(&[KH, KW], None),
         strides: sizes(&[STRIDE; 2], Some(&[1; 2])),
-        padding: padding_word(P::NAME, &["valid", "same"]),
+        padding: any_case(P::NAME, &["valid", "same"]),
         data_format(),
         dilation_rate: sizes(&[DILATION; 2], Some(&[1; 2])),
         depth_multiplier: size_or(MULTIPLIER, 1),
@@ -124,7 +124,7 @@ pub struct DepthwiseConv2d<
     keys(
         kernel_size: sizes(&[K], None),
         strides: sizes(&[STRIDE], Some(&[1])),
-        padding: padding_word(P::NAME, &["valid", "same", "causal"]),
+        padding: any_case(P::NAME, &["valid", "same", "causal"]),
         data_format(),
         dilation_rate: sizes(&[DILATION], Some(&[1])),
         depth_multiplier: size_or(MULTIPLIER, 1),
