@@ -25,7 +25,7 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let value = options.config.config.get("bin_boundaries").unwrap_or(&Value::Null);
+        let value = options.value("bin_boundaries");
         let number = |one: &Value| one.as_f64().map(|one| one as f32).filter(|one| !one.is_nan());
         let boundaries: Option<Vec<f32>> =
             value.as_array().and_then(|list| list.iter().map(number).collect());

@@ -1,7 +1,6 @@
 //! Ids as vectors, without weights.
 
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
-use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers},
@@ -39,7 +38,7 @@ impl Categories {
 
     /// For so many different ids.
     pub(super) fn of(tokens: usize, options: &Options<'_>) -> Result<Self, Error> {
-        let value = options.config.config.get("output_mode").unwrap_or(&Value::Null);
+        let value = options.value("output_mode");
         let mode = match value.as_str() {
             Some("one_hot") => Mode::OneHot,
             Some("multi_hot" | "binary") => Mode::MultiHot,

@@ -1,12 +1,12 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, Merge, SplitTape, Tensor},
+    tensor::{Cpu, SplitTape, Tensor},
 };
 
 use super::{
     MAX_NUMBERS,
     dense::known_features,
-    flow::{Flow, Numbers},
+    flow::{Flow, Numbers, with_tape},
     functions::FoundFunction,
     op::OneToOne,
     options::Options,
@@ -224,10 +224,11 @@ pub(super) fn convolved(
     let (x, places) = depth.side_by_side(x, weights.groups)?;
     let kernel = weights.kernel.clone().retaped::<Recorder>();
     let (kernel, more) = depth.kernel(kernel, sizes)?.split_tape();
-    let (x, tape) = x.split_tape();
-    let (x, cache) = (x.put_tape(tape.merge(more)), WeightCache::default());
+    let mut x = x.numbers()?;
+    x.x = with_tape(x.x, more);
+    let cache = WeightCache::default();
     let weights = ConvWeights { kernel: &kernel, cache: &cache, ..weights };
-    stacked(slid(slider, x, weights, activation)?, places)
+    stacked(slid(slider, Flow::Numbers(x), weights, activation)?, places)
 }
 
 /// Applies an activation, unless the operation before has.

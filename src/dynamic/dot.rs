@@ -26,7 +26,7 @@ pub(crate) struct Products {
 
 impl Products {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let value = options.config.config.get("axes").unwrap_or(&Value::Null);
+        let value = options.value("axes");
         let axes = match value {
             Value::Array(list) => {
                 list.iter().map(Value::as_i64).collect::<Option<Vec<i64>>>().unwrap_or_default()

@@ -33,7 +33,7 @@ pub(crate) struct Dropping {
 impl Dropping {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let rate = options.number("rate")?;
-        let value = options.config.config.get("noise_shape").unwrap_or(&Value::Null);
+        let value = options.value("noise_shape");
         let size = |size: &Value| match size {
             Value::Null => Some(None),
             size => usize::try_from(whole(size)?).ok().filter(|&size| size > 0).map(Some),

@@ -1,9 +1,9 @@
 //! Products of values whose dimensions have letters: Keras's `einsum`.
 
-use dfdx::tensor::{Cpu, Merge, PutTape, SplitTape};
+use dfdx::tensor::{Cpu, SplitTape};
 
 use super::{
-    flow::{Rows, as_rows},
+    flow::{Rows, as_rows, with_tape},
     places::{all, arranged, permuted},
     words::refused,
 };
@@ -251,9 +251,9 @@ fn product(a: Part, b: Part, output: &[char], cache: &WeightCache) -> Result<Par
         let b = b.ordered(&[&along[..], &of_b].concat())?;
         sizes.extend(&b.sizes[along.len()..]);
         let (kernel, more) = b.x.into_shape(&(inner, columns))?.split_tape();
-        let (x, tape) = a.x.into_shape(&(rows, inner))?.split_tape();
+        let x = with_tape(a.x.into_shape(&(rows, inner))?, more);
         let weights = DenseWeights { kernel, bias: None, cache };
-        Cpu::dense(x.put_tape(tape.merge(more)), weights, ActivationKind::Nothing)?
+        Cpu::dense(x, weights, ActivationKind::Nothing)?
     } else {
         let b = b.ordered(&[&each[..], &of_b, &along].concat())?;
         sizes.extend(&b.sizes[each.len()..each.len() + of_b.len()]);

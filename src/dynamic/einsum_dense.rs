@@ -44,7 +44,7 @@ struct Plan {
 
 impl EinsumDense {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let value = options.config.config.get("output_shape").unwrap_or(&Value::Null);
+        let value = options.value("output_shape");
         let size = |value: &Value| match value {
             Value::Null => Some(None),
             one => crate::fields::whole(one).and_then(|n| usize::try_from(n).ok()).map(Some),
@@ -56,7 +56,7 @@ impl EinsumDense {
         };
         let needed = || options.misfit("output_shape", "a list of sizes is needed", value);
         let output = output.ok_or_else(needed)?;
-        let axes = options.config.config.get("bias_axes").unwrap_or(&Value::Null);
+        let axes = options.value("bias_axes");
         let bias_axes = match axes {
             Value::Null => None,
             Value::String(axes) if !axes.is_empty() => Some(axes.clone()),

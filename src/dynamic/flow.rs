@@ -2,7 +2,7 @@
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
+    tensor::{Cpu, Merge, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
 use super::{DynamicValue, words};
@@ -70,6 +70,15 @@ pub(super) fn beside<S: Shape>(
     tape: &Recorder,
 ) -> Tensor<S, f32, Cpu, Recorder> {
     x.clone().put_tape(tape.beside())
+}
+
+/// The same values, on a tape that also holds what was recorded on another.
+pub(super) fn with_tape<S: Shape>(
+    x: Tensor<S, f32, Cpu, Recorder>,
+    more: Recorder,
+) -> Tensor<S, f32, Cpu, Recorder> {
+    let (x, tape) = x.split_tape();
+    x.put_tape(tape.merge(more))
 }
 
 /// Runs a pass of a typed layer, with a tape where it records.

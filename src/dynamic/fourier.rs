@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use dfdx::tensor::{Merge, NoneTape, PutTape, SplitTape};
+use dfdx::tensor::NoneTape;
 use serde_json::Value;
 
 use super::{
@@ -121,10 +121,4 @@ pub(super) fn transformed(
 pub(super) fn power(real: Rows, imaginary: Rows) -> Result<Rows, Error> {
     let square = |x: Rows| map_values(x, |x| x * x, |x, _| 2.0 * x);
     merged(Merging::Sum, square(real)?, square(imaginary)?)
-}
-
-/// Puts the tape on which something before was recorded on what was made beside it.
-pub(super) fn joined(y: Rows, tape: Recorder) -> Rows {
-    let (y, more) = y.split_tape();
-    y.put_tape(tape.merge(more))
 }

@@ -38,7 +38,7 @@ pub(crate) struct Groups {
 
 impl Groups {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let get = |key: &str| options.value(key);
         let groups = match get("groups").as_i64() {
             Some(-1) => None,
             Some(groups @ 1..) => usize::try_from(groups).ok(),

@@ -72,7 +72,7 @@ fn several(value: &Value) -> Option<Vec<usize>> {
 
 impl Heads {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let get = |key: &str| options.value(key);
         let sizes = |key: &str, most: usize| {
             let sizes = several(get(key)).filter(|sizes| sizes.len() <= most);
             sizes.ok_or_else(|| {

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{
     conv::Slider,
-    flow::{Flow, Numbers, Rows, beside},
-    fourier::{Shading, Side, joined, power, transformed, waves},
+    flow::{Flow, Numbers, Rows, beside, with_tape},
+    fourier::{Shading, Side, power, transformed, waves},
     functions::FoundFunction,
     merge::{Merging, merged},
     op::OneToOne,
@@ -69,7 +69,7 @@ struct Tables {
 
 impl Mel {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let get = |key: &str| options.value(key);
         let number = |key: &str, expected: &str, fits: &dyn Fn(f64) -> bool| {
             let value = get(key).as_f64().filter(|&x| fits(x) && (x as f32).is_finite());
             value.ok_or_else(|| options.misfit(key, expected, get(key)))
@@ -265,7 +265,7 @@ impl OneToOne for Mel {
             let (kernel, cache) = (&tables.waves[i], &tables.caches[i]);
             Ok::<_, Error>(transformed(&slider, signals, kernel, cache, &self.linear)?.0)
         };
-        let power = joined(power(part(0)?, part(1)?)?, tape);
+        let power = with_tape(power(part(0)?, part(1)?)?, tape);
         let exponent = self.exponent / 2.0;
         let slope = move |x: f32, _| if x > 0.0 { exponent * x.powf(exponent - 1.0) } else { 0.0 };
         let magnitudes = match exponent {

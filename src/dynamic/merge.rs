@@ -4,7 +4,6 @@ use dfdx::{
     prelude::{TryAdd, TryMul, TrySub},
     tensor::{Cpu, PutTape, SplitTape, Tape},
 };
-use serde_json::Value;
 
 use super::{
     flow::{Flow, Flows, Numbers, Rows, as_rows},
@@ -219,7 +218,7 @@ pub(crate) struct Joining(i64);
 
 impl Joining {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let axis = options.config.config.get("axis").unwrap_or(&Value::Null);
+        let axis = options.value("axis");
         match axis.as_i64() {
             Some(axis) if axis != 0 => Ok(Self(axis)),
             _ => Err(options.misfit("axis", "a dimension behind the batch is needed", axis)),

@@ -47,7 +47,7 @@ impl Norm {
         let moving = ([mean, variance], options.number("momentum")?);
         let own = Self::layer(options)?;
         if own.axes.len() > 1 {
-            let axis = options.config.config.get("axis").unwrap_or(&Value::Null);
+            let axis = options.value("axis");
             return Err(options.misfit("axis", "one axis behind the batch is needed", axis));
         }
         Ok(Self { moving: Some(moving), ..own })
@@ -78,7 +78,7 @@ impl Norm {
                 &epsilon.into(),
             ));
         }
-        let axis = options.config.config.get("axis").unwrap_or(&Value::Null);
+        let axis = options.value("axis");
         let axes = match axis {
             Value::Array(list) if list.len() <= MOST => list.iter().map(Value::as_i64).collect(),
             one => one.as_i64().map(|axis| vec![axis]),

@@ -27,8 +27,13 @@ fn listed(value: &Value) -> Option<Vec<usize>> {
 }
 
 impl Options<'_> {
+    /// The value of a key, `null` if there is none.
+    pub(super) fn value(&self, key: &str) -> &Value {
+        self.config.config.get(key).unwrap_or(&Value::Null)
+    }
+
     fn get<T>(&self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Error> {
-        let value = self.config.config.get(key).unwrap_or(&Value::Null);
+        let value = self.value(key);
         read(value).ok_or_else(|| self.misfit(key, "another value is needed", value))
     }
 
@@ -66,7 +71,7 @@ impl Options<'_> {
     pub(super) fn element(&self, key: &str) -> Result<f32, Error> {
         let element = f32::checked(self.number(key)?).filter(|v| !v.is_nan());
         element.ok_or_else(|| {
-            let value = self.config.config.get(key).unwrap_or(&Value::Null);
+            let value = self.value(key);
             self.misfit(key, "a number within the range of `f32` is needed", value)
         })
     }

@@ -27,7 +27,7 @@ pub(crate) struct Slopes {
 
 impl Slopes {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let axes = options.config.config.get("shared_axes").unwrap_or(&Value::Null);
+        let axes = options.value("shared_axes");
         let axis = |axis: &Value| usize::try_from(axis.as_u64()?).ok().filter(|&axis| axis > 0);
         let shared = match axes {
             Value::Null => Some(Vec::new()),

@@ -29,7 +29,7 @@ pub(crate) enum RandomImages {
 
 /// An option, which was read before.
 fn option<V: OptionValue>(options: &Options<'_>, key: &str) -> Result<V, Error> {
-    let value = options.config.config.get(key).unwrap_or(&Value::Null);
+    let value = options.value(key);
     V::parse(value).ok_or_else(|| options.misfit(key, V::NEEDED, value))
 }
 

@@ -1,11 +1,11 @@
 use dfdx::{
     prelude::{HasShape, ReshapeTo},
-    tensor::{Cpu, Merge, PutTape, SplitTape},
+    tensor::{Cpu, PutTape, SplitTape},
 };
 
 use super::{
     dense::known_features,
-    flow::{Flow, Flows, Numbers, join_tapes},
+    flow::{Flow, Flows, Numbers, join_tapes, with_tape},
     functions::FoundFunction,
     op::{Op, Show},
     options::Options,
@@ -157,8 +157,7 @@ impl RecurrentOp {
         let (sizes, (x, mask)) = (x.sizes.clone(), x.steps()?);
         let (batch, _, features) = *x.shape();
         let (initial, more) = self.initial(given, batch)?;
-        let (x, tape) = x.split_tape();
-        let x = x.put_tape(tape.merge(more));
+        let x = with_tape(x, more);
         let (order, weights) = (self.order, self.weights()?);
         let each = (batch, features, self.units);
         let dropout = GateDropout::draw(x.device(), self.cell, each, drops)?;

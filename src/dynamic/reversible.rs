@@ -2,13 +2,13 @@
 
 use dfdx::{
     prelude::{TryDiv, TryMul},
-    tensor::{Cpu, Merge, PutTape, SplitTape},
+    tensor::{Cpu, SplitTape},
 };
 use serde_json::Value;
 
 use super::{
     dense::EmbeddingOp,
-    flow::{Flow, Flows, Numbers, Rows},
+    flow::{Flow, Flows, Numbers, Rows, with_tape},
     functions::FoundFunction,
     op::{Op, Show, one, only},
     options::Options,
@@ -35,7 +35,7 @@ pub(crate) struct Reversible {
 
 impl Reversible {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let get = |key: &str| options.value(key);
         let (dtype, cap) = (get("reverse_dtype"), get("logit_soft_cap"));
         if !(dtype.is_null() || dtype == "float32") {
             let expected = "`null` or \"float32\" is needed";
@@ -87,8 +87,7 @@ impl Op for Reversible {
         let Numbers { x, sizes, mask } = one(x)?.numbers()?;
         let kernel = self.table.reverse_kernel()?;
         let (kernel, more) = kernel.split_tape();
-        let (x, tape) = x.split_tape();
-        let x = Numbers { x: x.put_tape(tape.merge(more)), sizes, mask };
+        let x = Numbers { x: with_tape(x, more), sizes, mask };
         let cache = WeightCache::default();
         let weights = DenseWeights { kernel, bias: None, cache: &cache };
         let mut y = x.map(|x| self.capped(Cpu::dense(x, weights, ActivationKind::Nothing)?))?;

@@ -61,7 +61,7 @@ pub(crate) struct Rescale {
 impl Rescale {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let of = |key: &str| {
-            let value = options.config.config.get(key).unwrap_or(&Value::Null);
+            let value = options.value(key);
             let needed = || {
                 options.misfit(
                     key,

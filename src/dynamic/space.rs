@@ -44,7 +44,7 @@ impl Space {
             class if class.starts_with("Cropping") => (Change::Cut, "cropping"),
             _ => (Change::Zeros, "padding"),
         };
-        let value = options.config.config.get(key).unwrap_or(&Value::Null);
+        let value = options.value(key);
         let size = |value: &Value| usize::try_from(whole(value)?).ok();
         let repeats = matches!(change, Change::More(_));
         // Of a change of size there is one number for each axis, else one before and one after.

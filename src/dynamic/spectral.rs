@@ -7,12 +7,12 @@ use super::{
     options::Options,
     weights::{Role, Weights},
     words::refused,
-    wrap::value,
+    wrap::wraps,
 };
 use crate::{
     backend::{CarriedStates, to_values},
     error::Error,
-    fields::{AnySignal, Config, Initializer},
+    fields::{AnySignal, Initializer},
 };
 use dfdx::tensor::Cpu;
 
@@ -171,19 +171,5 @@ impl OneToOne for Spectral {
         self.layer.show(&mut Behind(show, &mut self.weights))
     }
 
-    fn allow_steps(&mut self, allowed: bool) {
-        self.layer.op.allow_steps(allowed);
-    }
-
-    fn write(&self, config: &mut Config) {
-        config.config.insert("layer".to_owned(), value(&self.layer));
-    }
-
-    fn inside(&self) -> Vec<&DynamicLayer> {
-        vec![&self.layer]
-    }
-
-    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
-        vec![&mut self.layer]
-    }
+    wraps!();
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{
     conv::{PlacesOf, Slider, padding},
-    flow::{Flow, Numbers, Rows},
-    fourier::{Shading, Side, joined, power, transformed, waves},
+    flow::{Flow, Numbers, Rows, with_tape},
+    fourier::{Shading, Side, power, transformed, waves},
     functions::FoundFunction,
     graph::angles,
     merge::{Merging, merged},
@@ -62,7 +62,7 @@ pub(crate) struct Spectrogram {
 
 impl Spectrogram {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let get = |key: &str| options.value(key);
         let mode = match options.text("mode")?.as_str() {
             "magnitude" => Mode::Magnitude,
             "psd" => Mode::Density,
@@ -217,7 +217,7 @@ impl OneToOne for Spectrogram {
             Ok(transformed(&self.slider, signals, &kernel, cache, &self.linear)?.0)
         };
         let y = self.of_parts(part)?;
-        let y = joined(y, tape);
+        let y = with_tape(y, tape);
         let values = self.values();
         let frames = y.shape().0 / (batch * channels).max(1);
         let sizes = [batch, channels, frames, values];

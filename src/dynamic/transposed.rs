@@ -1,12 +1,12 @@
 //! Convolutions the other way around: each value is spread over a window.
 
-use dfdx::tensor::{Cpu, Merge, NoneTape, SplitTape};
+use dfdx::tensor::{Cpu, NoneTape, SplitTape};
 use serde_json::Value;
 
 use super::{
     conv::finished,
     dense::known_features,
-    flow::{Flow, Numbers, Rows},
+    flow::{Flow, Numbers, Rows, with_tape},
     functions::FoundFunction,
     op::OneToOne,
     options::Options,
@@ -41,7 +41,7 @@ pub(crate) struct Transposed {
 
 /// What is said of the size behind it, along the depth, the rows and the columns.
 fn output_padding(options: &Options<'_>, axes: usize) -> Result<[Option<usize>; 3], Error> {
-    let said = options.config.config.get("output_padding").unwrap_or(&Value::Null);
+    let said = options.value("output_padding");
     let number = |value: &Value| usize::try_from(whole(value)?).ok();
     let found: Option<Vec<usize>> = match said {
         Value::Null => return Ok([None; 3]),
@@ -204,8 +204,9 @@ impl OneToOne for Transposed {
         let (kernel, _) = arranged(kernel.retaped::<Recorder>(), &along)?;
         let [slices, rows, columns, filters, _] = sizes;
         let kernel = kernel.into_shape(&(rows * columns * filters, slices * channels))?;
-        let ((kernel, more), (x, tape)) = (kernel.split_tape(), x.split_tape());
-        let x = x.put_tape(tape.merge(more)).numbers()?;
+        let (kernel, more) = kernel.split_tape();
+        let mut x = x.numbers()?;
+        x.x = with_tape(x.x, more);
         stacked(self.spread(x, kernel, recorded)?, long)
     }
 

@@ -26,7 +26,7 @@ const LARGEST_FACTOR: f32 = 1e12;
 
 impl UnitNorm {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let value = options.config.config.get("axis").unwrap_or(&Value::Null);
+        let value = options.value("axis");
         let axes = match value {
             Value::Array(list) => list.iter().map(Value::as_i64).collect::<Option<Vec<i64>>>(),
             one => one.as_i64().map(|axis| vec![axis]),

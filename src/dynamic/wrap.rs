@@ -10,11 +10,34 @@ use super::{
 use crate::{
     backend::{Backend, IntoShape},
     error::Error,
-    fields::{AnySignal, Config, SignalKind},
+    fields::{AnySignal, SignalKind},
     layers::{Part, by_parts, parts},
 };
 use dfdx::{shapes::HasShape, tensor::Cpu};
 
+/// What a layer around another, its field `layer`, says of that.
+macro_rules! wraps {
+    () => {
+        fn allow_steps(&mut self, allowed: bool) {
+            self.layer.op.allow_steps(allowed);
+        }
+
+        fn write(&self, config: &mut $crate::fields::Config) {
+            config.config.insert("layer".to_owned(), $crate::dynamic::wrap::value(&self.layer));
+        }
+
+        fn inside(&self) -> Vec<&$crate::dynamic::DynamicLayer> {
+            vec![&self.layer]
+        }
+
+        fn inside_mut(&mut self) -> Vec<&mut $crate::dynamic::DynamicLayer> {
+            vec![&mut self.layer]
+        }
+    };
+}
+pub(super) use wraps;
+
+/// The config of a layer inside another.
 pub(super) fn value(layer: &DynamicLayer) -> Value {
     serde_json::to_value(layer.config()).unwrap_or_default()
 }
@@ -94,21 +117,7 @@ impl OneToOne for Steps {
         }
     }
 
-    fn allow_steps(&mut self, allowed: bool) {
-        self.layer.op.allow_steps(allowed);
-    }
-
-    fn write(&self, config: &mut Config) {
-        config.config.insert("layer".to_owned(), value(&self.layer));
-    }
-
-    fn inside(&self) -> Vec<&DynamicLayer> {
-        vec![&self.layer]
-    }
-
-    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
-        vec![&mut self.layer]
-    }
+    wraps!();
 }
 
 /// Applies a layer to all steps of ids, as samples.

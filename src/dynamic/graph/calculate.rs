@@ -10,7 +10,7 @@ use super::{
     super::{
         custom::CustomObjects,
         einsum::Equation,
-        flow::{Numbers, Rows, as_rows},
+        flow::{Numbers, Rows, as_rows, with_tape},
         functions::FoundFunction,
         merge::{Merging, merged},
         places::{inverse, permuted, stretched},
@@ -234,8 +234,7 @@ fn of_each(kind: &Kind, mut values: Vec<Rows>) -> Result<Rows, Error> {
             let (shape, one) = (*a.shape(), (keep.len(), 1));
             let b = apart(&a, b)?;
             let y = choose_rows(a.into_shape(&one)?, &keep, b.into_shape(&one)?)?;
-            let (y, more) = y.into_shape(&shape)?.split_tape();
-            Ok(y.put_tape(tape.merge(more)))
+            Ok(with_tape(y.into_shape(&shape)?, tape))
         }
         Kind::Pair(function, slopes) => paired(a, b, *function, *slopes),
         _ => Err(missing()),
