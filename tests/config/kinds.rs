@@ -69,7 +69,7 @@ fn options_that_make_no_sense_are_refused() {
         (
             "MaxPooling3D",
             json!({"pool_size": 2, "data_format": "channels_second"}),
-            "data_format: only \"channels_last\" is possible",
+            "data_format: one of [\"channels_last\",\"channels_first\"] is needed",
         ),
         ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2, "dropout": 2}), "dropout: "),
         (
@@ -106,7 +106,7 @@ fn options_that_make_no_sense_are_refused() {
             "fft_length: a whole number from 8",
         ),
         ("STFTSpectrogram", json!({"frame_length": 3, "window": [1.0, 2.0]}), "window: "),
-        ("STFTSpectrogram", json!({"data_format": "channels_second"}), "data_format: only"),
+        ("STFTSpectrogram", json!({"data_format": "channels_second"}), "data_format: one of"),
         (
             "MelSpectrogram",
             json!({"sequence_stride": 0}),
