@@ -20,7 +20,6 @@ mod products;
 mod random;
 mod recurrent;
 mod reference;
-mod relu_options;
 mod resampling;
 mod rows;
 mod streaming;
@@ -30,8 +29,8 @@ mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
-pub use activation::ActivationFunction;
-pub(crate) use activation::{WithFunction, elu, erf};
+pub use activation::{ActivationFunction, Elementwise, ReluOptions};
+pub(crate) use activation::{WithFunction, erf};
 pub(crate) use attention::AttentionSizes;
 pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;
@@ -66,7 +65,6 @@ pub(crate) use reference::{
     StepOptions, TapedStates, additive_attention, along_rows, attention_shares, attention_sums,
     every_row, log_1p, recurrent_with, repeated, row_sums, rows_of, walk,
 };
-pub(crate) use relu_options::ReluOptions;
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};
 pub use streaming::{RecurrentStep, StepProduct, StepQuery, StepStates, StepStatesMut, StepTable};

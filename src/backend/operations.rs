@@ -7,11 +7,11 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, AttentionOptions, Bags, BringRows, Centre, ConvWeights,
-    DenseWeights, Element, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
-    Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
-    WeightCache, Window, parameter, reference,
+    ActivationKind, AttentionOptions, Bags, BringRows, Centre, ConvWeights, DenseWeights, Element,
+    Elementwise, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised,
+    Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights,
+    Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient, WeightCache, Window,
+    parameter, reference,
 };
 use crate::{error::Error, mask::Mask, shape::Shape};
 
@@ -182,7 +182,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     /// An activation that is a function of each number.
     fn activation<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,
-        function: ActivationFunction,
+        function: Elementwise,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::activation(x, function)
     }

@@ -14,9 +14,8 @@ use super::{
     words::refused,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, Backend, Recorder, elu, logits, map_values},
+    backend::{ActivationFunction, ActivationKind, Backend, Elementwise, Recorder, logits},
     error::Error,
-    fields::ActivationOptions,
     layers::Activation,
 };
 
@@ -44,7 +43,7 @@ pub(super) struct FoundFunction {
     pub(super) name: String,
     pub(super) of: Of,
     /// The options of a layer, which is then not the function of that name.
-    pub(super) options: Option<ActivationOptions>,
+    pub(super) options: Option<Elementwise>,
 }
 
 #[derive(Clone, Copy)]
@@ -95,14 +94,8 @@ impl FoundFunction {
 
     /// Applies it to rows.
     pub(super) fn apply(&self, x: Rows) -> Result<Rows, Error> {
-        match self.options {
-            Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
-            Some(ActivationOptions::OfElu(alpha)) => {
-                // Not by the result: below, nothing is left of its digits.
-                let slope = move |x: f32, _| if x > 0.0 { 1.0 } else { alpha * x.exp() };
-                return map_values(x, |x| elu(x, alpha), slope);
-            }
-            None => {}
+        if let Some(function) = self.options {
+            return Cpu::activation(x, function);
         }
         let functions = match &self.of {
             Of::Keras(function) => return logits::activation(x, *function),

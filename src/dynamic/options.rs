@@ -10,8 +10,7 @@ use crate::{
     backend::Element,
     error::{Difference, Error},
     fields::{
-        ActivationOptions, AnySignal, Config, Initializer, NamedActivation, OptionValue, says,
-        whole,
+        AnySignal, Config, Initializer, NamedActivation, OptionValue, says, whole, with_options,
     },
 };
 
@@ -101,7 +100,7 @@ impl Options<'_> {
 
     /// The layer that a config is, which is an activation with options.
     pub(super) fn activation_layer(&self, name: &str) -> Result<FoundFunction, Error> {
-        let options = ActivationOptions::of(self.config);
+        let options = with_options(self.config);
         Ok(FoundFunction { options, ..self.custom.function(name)? })
     }
 

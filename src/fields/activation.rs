@@ -4,14 +4,17 @@ use kerata_format::activation_name;
 use serde_json::{Value, json};
 
 use super::{Config, Described, Fields};
-use crate::{backend::ReluOptions, error::shortened};
+use crate::{
+    backend::{Elementwise, ReluOptions},
+    error::shortened,
+};
 
 /// An activation as a config names it.
 pub(crate) struct NamedActivation {
     /// Its name, as that of a function.
     pub(crate) name: String,
     /// The options of a layer that are not those of the function.
-    pub(crate) options: Option<ActivationOptions>,
+    pub(crate) options: Option<Elementwise>,
     /// What Keras 3 writes for it, with all keys.
     pub(crate) json: Value,
 }
@@ -67,7 +70,7 @@ impl NamedActivation {
         {
             return Err("a Softmax that is an activation has the axis -1".to_owned());
         }
-        let options = ActivationOptions::of(&config);
+        let options = with_options(&config);
         Ok(Self { name: name.to_owned(), options, json: json!(config) })
     }
 
@@ -124,34 +127,21 @@ impl Fields {
     }
 }
 
-/// What a layer says of its activation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum ActivationOptions {
-    OfRelu(ReluOptions),
-    /// The `alpha`.
-    OfElu(f32),
-}
-
-impl ActivationOptions {
-    /// Those of a complete config; `None` if the layer is the function of its name.
-    pub(crate) fn of(config: &Config) -> Option<Self> {
-        match config.class_name.as_str() {
-            "ReLU" | "LeakyReLU" => {
-                let number = |key: &str| config.config.get(key).and_then(Value::as_f64);
-                let options = ReluOptions {
-                    max_value: number("max_value").unwrap_or(f64::INFINITY),
-                    negative_slope: number("negative_slope").unwrap_or(0.0),
-                    threshold: number("threshold").unwrap_or(0.0),
-                };
-                // The function `leaky_relu` has another slope than any `LeakyReLU` without one.
-                let has_own = config.class_name == "LeakyReLU" || options != ReluOptions::default();
-                has_own.then_some(Self::OfRelu(options))
-            }
-            "ELU" => {
-                let alpha = config.config.get("alpha").and_then(Value::as_f64);
-                alpha.filter(|&alpha| alpha != 1.0).map(|alpha| Self::OfElu(alpha as f32))
-            }
-            _ => None,
+/// The function of a complete config that has options for it; `None` if the layer is the function of its name.
+pub(crate) fn with_options(config: &Config) -> Option<Elementwise> {
+    let number = |key: &str| config.config.get(key).and_then(Value::as_f64);
+    match config.class_name.as_str() {
+        "ReLU" | "LeakyReLU" => {
+            let options = ReluOptions {
+                max_value: number("max_value").unwrap_or(f64::INFINITY),
+                negative_slope: number("negative_slope").unwrap_or(0.0),
+                threshold: number("threshold").unwrap_or(0.0),
+            };
+            // The function `leaky_relu` has another slope than any `LeakyReLU` without one.
+            let has_own = config.class_name == "LeakyReLU" || options != ReluOptions::default();
+            has_own.then_some(options.into())
         }
+        "ELU" => number("alpha").filter(|&alpha| alpha != 1.0).map(Elementwise::Elu),
+        _ => None,
     }
 }

@@ -19,7 +19,7 @@ mod option_value;
 mod stack;
 mod values;
 
-pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
+pub(crate) use activation::{NamedActivation, activation_class, with_options};
 pub use any_signal::{AnySignal, SignalKind};
 pub(crate) use classes::{has_build_config, may_be_frozen, says_training, starts_from_states};
 pub use configured::{Configured, HasConfig, HasJson};

@@ -33,7 +33,7 @@ macro_rules! function {
             fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
                 x: Tensor<S, E, D, T>,
             ) -> Result<Tensor<S, E, D, T>, Error> {
-                D::activation(x, ActivationFunction::$constant)
+                D::activation(x, ActivationFunction::$constant.into())
             }
 
             fn in_place<E: Element, D: Backend<E>>(

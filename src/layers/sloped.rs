@@ -1,13 +1,10 @@
 //! Keras's activations that are layers with an option.
 
-use dfdx::{
-    prelude::{ChooseFrom, TryGt, TryMul},
-    tensor::Tape,
-};
+use dfdx::tensor::Tape;
 
 use crate::{
-    backend::{ActivationFunction, Backend, Element, ReluOptions, elu, memory::elements_of},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, Elementwise, ReluOptions},
+    error::Error,
     layer,
     layer::Layer,
     signal::{MaskTransparent, StepValues},
@@ -74,7 +71,7 @@ pub struct EluLayer {
 
 /// `x` above a threshold, at most a maximum; below the threshold `negative_slope * (x - threshold)`.
 ///
-/// The activation [`Relu`](crate::Relu) is the same without these options, and the faster one.
+/// The activation [`Relu`](crate::Relu) is the same without these options.
 ///
 /// Keras: [`ReLU`](https://keras.io/api/layers/activation_layers/relu/).
 ///
@@ -112,45 +109,6 @@ pub struct ReluLayer {
     pub threshold: f64,
 }
 
-impl Default for ReluLayer {
-    fn default() -> Self {
-        let ReluOptions { max_value, negative_slope, threshold } = ReluOptions::default();
-        Self { max_value, negative_slope, threshold }
-    }
-}
-
-impl ReluLayer {
-    fn options(&self) -> ReluOptions {
-        let &Self { max_value, negative_slope, threshold } = self;
-        ReluOptions { max_value, negative_slope, threshold }
-    }
-
-    fn step<E: Element>(&self, x: E) -> E {
-        self.options().of(x)
-    }
-}
-
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for ReluLayer {
-    type Out = In;
-
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        self.check_options()?;
-        In::map(x, |x| self.options().apply(x))
-    }
-}
-
-impl LeakyReluLayer {
-    fn step<E: Element>(&self, x: E) -> E {
-        if x < E::zero() { E::of(self.negative_slope) * x } else { x }
-    }
-}
-
-impl EluLayer {
-    fn step<E: Element>(&self, x: E) -> E {
-        elu(x, E::of(self.alpha))
-    }
-}
-
 impl Default for LeakyReluLayer {
     fn default() -> Self {
         Self { negative_slope: 0.3 }
@@ -163,38 +121,48 @@ impl Default for EluLayer {
     }
 }
 
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for LeakyReluLayer {
-    type Out = In;
-
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        self.check_options()?;
-        let negative_slope = self.negative_slope;
-        In::map(x, |x| ReluOptions { negative_slope, ..ReluOptions::default() }.apply(x))
+impl Default for ReluLayer {
+    fn default() -> Self {
+        let ReluOptions { max_value, negative_slope, threshold } = ReluOptions::default();
+        Self { max_value, negative_slope, threshold }
     }
 }
 
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for EluLayer {
-    type Out = In;
-
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        self.check_options()?;
-        In::map(x, |x| {
-            if elements_of(&x)? == 0 {
-                return Ok(x);
-            }
-            // Chosen, not added: the slope at 0 is `alpha`, not that of two functions which end there.
-            let above = x.try_gt(E::zero()).or_device()?;
-            let below = D::activation(x.retaped::<T>(), ActivationFunction::ELU)?;
-            let below = below.try_mul(E::of(self.alpha)).or_device()?;
-            above.try_choose(x, below).or_device()
-        })
+impl LeakyReluLayer {
+    fn function(&self) -> Elementwise {
+        ReluOptions { negative_slope: self.negative_slope, ..ReluOptions::default() }.into()
     }
 }
 
-/// Layers of values one by one, by `step`.
-macro_rules! streams {
+impl EluLayer {
+    fn function(&self) -> Elementwise {
+        Elementwise::Elu(self.alpha)
+    }
+}
+
+impl ReluLayer {
+    fn function(&self) -> Elementwise {
+        let &Self { max_value, negative_slope, threshold } = self;
+        ReluOptions { max_value, negative_slope, threshold }.into()
+    }
+}
+
+/// Layers of values one by one, by `function`.
+macro_rules! layers {
     ($($layer:ident)*) => {
         $(
+            impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for $layer {
+                type Out = In;
+
+                fn call<T: Tape<E, D>>(
+                    &self,
+                    x: In::Data<E, D, T>,
+                ) -> Result<In::Data<E, D, T>, Error> {
+                    self.check_options()?;
+                    In::map(x, |x| D::activation(x, self.function()))
+                }
+            }
+
             #[diagnostic::do_not_recommend]
             impl<In, E, D> Streamable<In, E, D> for $layer
             where
@@ -217,11 +185,11 @@ macro_rules! streams {
                 ) -> Result<In::StepData<'a, E>, Error> {
                     let (x, keep) = In::unpack(x);
                     copy_bounded(x, keep, values);
-                    values.iter_mut().for_each(|x| *x = layer.step(*x));
+                    layer.function().in_place(values);
                     Ok(In::pack(values, keep))
                 }
             }
         )*
     };
 }
-streams!(LeakyReluLayer EluLayer ReluLayer);
+layers!(LeakyReluLayer EluLayer ReluLayer);

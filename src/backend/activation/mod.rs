@@ -1,8 +1,12 @@
 //! Keras's activations as values: the one table of their functions and derivatives.
 
+mod elementwise;
 mod functions;
+mod relu_options;
 
-pub(crate) use functions::{elu, erf};
+pub use elementwise::Elementwise;
+pub(crate) use functions::erf;
+pub use relu_options::ReluOptions;
 
 use std::fmt;
 
@@ -154,23 +158,8 @@ impl ActivationFunction {
             Self::SOFTMAX => D::softmax(x),
             Self::SPARSEMAX => reference::sparsemax(x),
             Self::TANH => D::tanh(x),
-            _ => D::activation(x, self),
+            _ => D::activation(x, self.into()),
         }
-    }
-
-    /// Applies it to each value in its place; `false` if it is no function of each.
-    pub(crate) fn of_each<E: Element>(self, values: &mut [E]) -> bool {
-        struct InPlace<'a, E>(&'a mut [E]);
-
-        impl<E: Element> WithFunction<E> for InPlace<'_, E> {
-            type Out = ();
-
-            fn run(self, function: impl Fn(E) -> E, _: impl Fn(E, E) -> E) {
-                self.0.iter_mut().for_each(|x| *x = function(*x));
-            }
-        }
-
-        self.with(InPlace(values)).is_some()
     }
 
     /// Applies it to one row in its place, without allocating, but for a sparsemax.
@@ -195,7 +184,7 @@ impl ActivationFunction {
                 row.iter_mut().for_each(|x| *x = of(x.as_f64() - most - log));
             }
             _ => {
-                self.of_each(row);
+                Elementwise::from(self).in_place(row);
             }
         }
         Ok(())

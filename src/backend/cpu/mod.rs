@@ -18,9 +18,9 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre,
-    ConvWeights, DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, IntoShape,
-    NormWeights, Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre, ConvWeights, DenseWeights,
+    Elementwise, Epilogue, FollowedRows, HiddenStates, ImageShape, IntoShape, NormWeights,
+    Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
     RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
     WeightCache, Window,
     memory::elements_of,
@@ -245,7 +245,7 @@ impl Backend<f32> for Cpu {
         fn relu[rows](x);
         fn tanh[rows](x);
         fn sigmoid[rows](x);
-        fn activation[rows](x, function: ActivationFunction);
+        fn activation[rows](x, function: Elementwise);
         fn softmax[rows](x);
         fn dropout[samples](x, mask: Option<&Mask>, rate: f64);
         fn bounded_padding[samples](x, mask: Option<&Mask>);

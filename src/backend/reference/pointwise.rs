@@ -10,8 +10,8 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
-        check_classes, drop_values, dropout_parts,
+        ActivationKind, Backend, Element, Elementwise, IntoShape, WithFunction, check_classes,
+        drop_values, dropout_parts,
         memory::{elements_of, filled, listed, look_for_copy},
         near, random_u64, rows_in_batch, to_values, zeros_after,
     },
@@ -78,7 +78,7 @@ pub(crate) fn sigmoid<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 /// A function of each value, by its value and slope at what is there.
 pub(crate) fn activation<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-    function: ActivationFunction,
+    function: Elementwise,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     struct Values<E>(Vec<E>);
 

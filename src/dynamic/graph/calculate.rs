@@ -26,11 +26,11 @@ use super::{
 };
 use crate::{
     backend::{
-        IntoShape, Recorder, ReluOptions, WeightCache, apart, choose_rows, join_rows, map_values,
-        memory::filled, near, running_sums, to_values,
+        Elementwise, IntoShape, Recorder, ReluOptions, WeightCache, apart, choose_rows, join_rows,
+        map_values, memory::filled, near, running_sums, to_values,
     },
     error::{Error, OrDevice},
-    fields::{ActivationOptions, AnySignal, snake_case},
+    fields::{AnySignal, snake_case},
 };
 
 type Options = Map<String, Value>;
@@ -286,10 +286,9 @@ impl Kind {
         let mut said = |key: &str| options.remove(key).and_then(|value| value.as_f64());
         let own = match class {
             "LeakyRelu" => said("negative_slope").map(|negative_slope| {
-                let relu = ReluOptions { negative_slope, ..ReluOptions::default() };
-                ActivationOptions::OfRelu(relu)
+                ReluOptions { negative_slope, ..ReluOptions::default() }.into()
             }),
-            "Elu" => said("alpha").map(|alpha| ActivationOptions::OfElu(alpha as f32)),
+            "Elu" => said("alpha").map(Elementwise::Elu),
             "Celu" | "HardShrink" | "SoftShrink" | "Squareplus" => {
                 let (key, usual) = match class {
                     "Celu" => ("alpha", 1.0),

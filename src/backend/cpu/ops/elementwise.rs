@@ -7,16 +7,17 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::made;
+use super::{JOB, made};
 use crate::{
     backend::{
-        ActivationFunction, WithFunction,
+        Elementwise, WithFunction,
         memory::{NoMemory, collected, elements_of, filled, listed},
         tape::{Recorder, borrow, copy, from_vec, record},
     },
     error::Error,
     shape::Shape,
 };
+use kerata_kernels::threads::parallel;
 
 /// A function of each value. `slope` is its derivative, from the argument and the result.
 ///
@@ -24,27 +25,24 @@ use crate::{
 /// [`Error::Device`].
 pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    function: impl Fn(f32) -> f32,
-    slope: impl Fn(f32, f32) -> f32 + 'static,
+    function: impl Fn(f32) -> f32 + Sync + Send,
+    slope: impl Fn(f32, f32) -> f32 + Sync + Send + 'static,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-    let values = |x: &[f32]| collected(&[x.len()], x.iter().map(|&x| function(x)));
-    map_slices(x, values, move |places| places.add(slope))
+    let values = |values: &mut [f32]| values.iter_mut().for_each(|x| *x = function(*x));
+    map_slices(x, values, move |places| places.add(&slope))
 }
 
 /// An activation that is a function of each value.
 pub(crate) fn activation(
     x: Tensor<(usize, usize), f32, Cpu, Recorder>,
-    function: ActivationFunction,
+    function: Elementwise,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
-    if !function.of_each::<f32>(&mut []) {
+    if !function.in_place::<f32>(&mut []) {
         let expected = "an activation that is a function of each value";
         return Err(Error::invalid("activation", function, expected));
     }
-    let values = |x: &[f32]| {
-        Ok(made(x.len(), 1, |at, y| {
-            y.copy_from_slice(&x[at..at + y.len()]);
-            function.of_each(y);
-        })?)
+    let values = |values: &mut [f32]| {
+        function.in_place(values);
     };
     map_slices(x, values, move |places| {
         function.with(places);
@@ -79,26 +77,34 @@ impl WithFunction<f32> for Places<'_> {
     }
 }
 
-/// A function of each value by functions of slices, one for the results and one for the way back.
+/// A function of each value by functions of slices, one that puts the results in the place of the arguments, and one for the
+/// way back.
 fn map_slices<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    values: impl FnOnce(&[f32]) -> Result<Vec<f32>, Error>,
-    back: impl FnOnce(Places<'_>) + 'static,
+    values: impl Fn(&mut [f32]) + Sync + Send,
+    back: impl Fn(Places<'_>) + Sync + Send + 'static,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let arguments = borrow(&x)?;
-    let y = from_vec(x.device(), *x.shape(), values(&arguments)?)?;
+    let y = made(arguments.len(), 1, |at, y| {
+        y.copy_from_slice(&arguments[at..at + y.len()]);
+        values(y);
+    })?;
+    let y = from_vec(x.device(), *x.shape(), y)?;
     if T::OWNS_TAPE {
         let (of_y, results) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
-                back(Places {
-                    arguments: &arguments,
-                    results: &results,
-                    gradient: &gradient,
+                let parts = arguments.chunks(JOB).zip(results.chunks(JOB));
+                let parts = parts.zip(gradient.chunks(JOB)).zip(sums.chunks_mut(JOB));
+                let parts = parts.map(|(((arguments, results), gradient), sums)| Places {
+                    arguments,
+                    results,
+                    gradient,
                     sums,
                 });
+                parallel(parts.collect(), &back);
             })?;
             grads.give(&of_y, gradient)
         });

@@ -1,0 +1,78 @@
+use std::fmt;
+
+use super::{ActivationFunction, ReluOptions, WithFunction, functions::elu};
+use crate::backend::Element;
+
+/// A function of each value: one of Keras's activations, or one that a layer has options for.
+///
+/// ```
+/// use kerata::{Backend, Cpu, backend::{Elementwise, ReluOptions}, config::ActivationFunction, prelude::*};
+///
+/// let x = Cpu::default().tensor([[-2.0_f32, 4.0, 8.0]]);
+/// let leaky = ReluOptions { negative_slope: 0.5, ..ReluOptions::default() };
+/// assert_eq!(Cpu::activation(x.clone(), leaky.into())?.as_vec(), [-1.0, 4.0, 8.0]);
+/// assert_eq!(Cpu::activation(x, ActivationFunction::RELU6.into())?.as_vec(), [0.0, 4.0, 6.0]);
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Elementwise {
+    /// An activation of Keras, if it is a function of each value.
+    Named(ActivationFunction),
+    /// Keras's layers `ReLU` and `LeakyReLU`.
+    Relu(ReluOptions),
+    /// Keras's layer `ELU`, by its `alpha`.
+    Elu(f64),
+}
+
+impl Elementwise {
+    /// Runs something with the function; `None` if it is none of each value.
+    pub(crate) fn with<E: Element, W: WithFunction<E>>(self, with: W) -> Option<W::Out> {
+        match self {
+            Self::Named(function) => function.with(with),
+            Self::Relu(options) => Some(with.run(options.function(), options.slope())),
+            Self::Elu(alpha) => {
+                let alpha = E::of(alpha);
+                // Not by the result: below, nothing is left of its digits.
+                let slope = move |x: E, _| if x > E::zero() { E::one() } else { alpha * x.exp() };
+                Some(with.run(move |x| elu(x, alpha), slope))
+            }
+        }
+    }
+
+    /// Applies it to each value in its place; `false` if it is no function of each.
+    pub(crate) fn in_place<E: Element>(self, values: &mut [E]) -> bool {
+        struct InPlace<'a, E>(&'a mut [E]);
+
+        impl<E: Element> WithFunction<E> for InPlace<'_, E> {
+            type Out = ();
+
+            fn run(self, function: impl Fn(E) -> E, _: impl Fn(E, E) -> E) {
+                self.0.iter_mut().for_each(|x| *x = function(*x));
+            }
+        }
+
+        self.with(InPlace(values)).is_some()
+    }
+}
+
+impl From<ActivationFunction> for Elementwise {
+    fn from(function: ActivationFunction) -> Self {
+        Self::Named(function)
+    }
+}
+
+impl From<ReluOptions> for Elementwise {
+    fn from(options: ReluOptions) -> Self {
+        Self::Relu(options)
+    }
+}
+
+impl fmt::Display for Elementwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(function) => function.fmt(f),
+            Self::Relu(_) => f.write_str("\"relu\""),
+            Self::Elu(_) => f.write_str("\"elu\""),
+        }
+    }
+}
