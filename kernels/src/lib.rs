@@ -13,6 +13,7 @@ pub mod batch_norm;
 pub mod buffer;
 pub mod conv;
 pub mod crossentropy;
+pub mod curves;
 pub mod gemm;
 pub mod largest;
 pub mod layer_norm;

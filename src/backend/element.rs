@@ -1,10 +1,10 @@
 use dfdx::shapes::Dtype;
-use kerata_kernels::{adam, multiply::Multiplied};
+use kerata_kernels::{adam, curves::Curved, multiply::Multiplied};
 use rand::distributions::uniform::SampleUniform;
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element:
-    Dtype + num_traits::Float + SampleUniform + adam::Moved + Multiplied + std::fmt::Display
+    Dtype + num_traits::Float + SampleUniform + adam::Moved + Curved + Multiplied + std::fmt::Display
 {
     /// The nearest number of this type.
     fn of(value: f64) -> Self {

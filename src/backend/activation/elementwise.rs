@@ -1,6 +1,11 @@
 use std::fmt;
 
-use super::{ActivationFunction, ReluOptions, WithFunction, functions::elu};
+use kerata_kernels::curves::Curve;
+
+use super::{
+    ActivationFunction, ReluOptions, WithFunction,
+    functions::{SELU_ALPHA, SELU_SCALE, elu},
+};
 use crate::backend::Element;
 
 /// A function of each value: one of Keras's activations, or one that a layer has options for.
@@ -39,6 +44,29 @@ impl Elementwise {
         }
     }
 
+    /// The same as a kernel, if there is one.
+    pub(crate) fn curve(self) -> Option<Curve> {
+        use ActivationFunction as Of;
+
+        Some(match self {
+            Self::Elu(alpha) => Curve::Elu { alpha },
+            Self::Relu(_) => return None,
+            Self::Named(function) => match function {
+                Of::CELU | Of::ELU => Curve::Elu { alpha: 1.0 },
+                Of::EXPONENTIAL => Curve::Exponential,
+                Of::GELU => Curve::Gelu,
+                Of::LOG_SIGMOID => Curve::LogSigmoid,
+                Of::MISH => Curve::Mish,
+                Of::SELU => Curve::Selu { alpha: SELU_ALPHA, scale: SELU_SCALE },
+                Of::SILU => Curve::Silu,
+                Of::SOFTPLUS => Curve::Softplus,
+                Of::SQUAREPLUS => Curve::Squareplus,
+                Of::TANH_SHRINK => Curve::TanhShrink,
+                _ => return None,
+            },
+        })
+    }
+
     /// Applies it to each value in its place; `false` if it is no function of each.
     pub(crate) fn in_place<E: Element>(self, values: &mut [E]) -> bool {
         struct InPlace<'a, E>(&'a mut [E]);
@@ -51,7 +79,8 @@ impl Elementwise {
             }
         }
 
-        self.with(InPlace(values)).is_some()
+        let fast = self.curve().is_some_and(|curve| E::curve(curve, values));
+        fast || self.with(InPlace(values)).is_some()
     }
 }
 

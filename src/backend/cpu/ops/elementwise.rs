@@ -44,8 +44,11 @@ pub(crate) fn activation(
     let values = |values: &mut [f32]| {
         function.in_place(values);
     };
-    map_slices(x, values, move |places| {
-        function.with(places);
+    map_slices(x, values, move |places| match function.curve() {
+        Some(curve) => curve.add_gradient(places.arguments, places.gradient, places.sums),
+        None => {
+            function.with(places);
+        }
     })
 }
 

@@ -1,0 +1,280 @@
+//! Functions of each value that are made of exponentials, forward and backward, on slices.
+//!
+//! They are computed in `f64`, and without a branch: so the loops become vector code, and what is rounded to `f32` in the end
+//! has all its digits, also where a result is small because two terms are nearly the same.
+
+mod functions;
+
+use crate::simd::vectorized;
+use functions::*;
+
+/// A function of each value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Curve {
+    /// `x`, or below 0 `alpha (exp(x) - 1)`.
+    Elu {
+        /// What it ends at.
+        alpha: f64,
+    },
+    /// `exp(x)`.
+    Exponential,
+    /// `x` times the share of a normal distribution that is below `x`.
+    Gelu,
+    /// `ln(1 / (1 + exp(-x)))`.
+    LogSigmoid,
+    /// `x tanh(ln(1 + exp(x)))`.
+    Mish,
+    /// An `Elu`, `scale` times, whose slope at 0 is that from above.
+    Selu {
+        /// What it ends at, before it is scaled.
+        alpha: f64,
+        /// The slope above 0.
+        scale: f64,
+    },
+    /// `x / (1 + exp(-x))`.
+    Silu,
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `(x + sqrt(x x + 4)) / 2`.
+    Squareplus,
+    /// `x - tanh(x)`.
+    TanhShrink,
+}
+
+/// Values that a [`Curve`] may be fast for.
+pub trait Curved: Sized {
+    /// Puts the function of each value in its place, if there is a fast one for the type.
+    fn curve(curve: Curve, values: &mut [Self]) -> bool;
+}
+
+impl Curved for f32 {
+    fn curve(curve: Curve, values: &mut [f32]) -> bool {
+        curve.apply(values);
+        true
+    }
+}
+
+/// The functions are not exact enough for these.
+impl Curved for f64 {
+    fn curve(_: Curve, _: &mut [f64]) -> bool {
+        false
+    }
+}
+
+impl Curve {
+    /// Puts the function of each value in its place.
+    pub fn apply(self, values: &mut [f32]) {
+        apply(self, values);
+    }
+
+    /// Adds the gradient of the argument `x` to `d_x`, given that of the result. What has no gradient adds nothing, whatever its
+    /// slope is.
+    pub fn add_gradient(self, x: &[f32], d_y: &[f32], d_x: &mut [f32]) {
+        add_gradient(self, x, d_y, d_x);
+    }
+}
+
+vectorized! {
+    fn apply<'a>(curve: Curve, values: &'a mut [f32]) {
+        match curve {
+            Curve::Elu { alpha } => each(values, |x| elu(x, alpha)),
+            Curve::Exponential => each(values, exp),
+            Curve::Gelu => each(values, |x| above(x) * normal(x).0),
+            Curve::LogSigmoid => each(values, |x| -softplus(-x)),
+            Curve::Mish => each(values, |x| {
+                let Ratio { part, rest } = ratio(x);
+                above(x) * part / (part + rest)
+            }),
+            Curve::Selu { alpha, scale } => each(values, |x| scale * elu(x, alpha)),
+            Curve::Silu => each(values, |x| above(x) / (1.0 + exp(-x))),
+            Curve::Softplus => each(values, softplus),
+            Curve::Squareplus => each(values, |x| squareplus(x).0),
+            Curve::TanhShrink => each(values, tanh_shrink),
+        }
+    }
+}
+
+vectorized! {
+    fn add_gradient<'a>(curve: Curve, x: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32]) {
+        match curve {
+            Curve::Elu { alpha } => add(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
+            Curve::Exponential => add(x, d_y, d_x, exp),
+            Curve::Gelu => add(x, d_y, d_x, |x| {
+                let (share, density) = normal(x);
+                share + between(x) * density
+            }),
+            Curve::LogSigmoid => add(x, d_y, d_x, |x| sigmoid(-x)),
+            Curve::Mish => add(x, d_y, d_x, |x| {
+                let Ratio { part, rest } = ratio(x);
+                let all = part + rest;
+                part / all + between(x) * sigmoid(x) * (rest * (2.0 * part + rest)) / (all * all)
+            }),
+            Curve::Selu { alpha, scale } => add(x, d_y, d_x, |x| {
+                if x >= 0.0 { scale } else { scale * alpha * exp(x) }
+            }),
+            Curve::Silu => add(x, d_y, d_x, |x| {
+                let e = exp(-x);
+                let share = 1.0 / (1.0 + e);
+                share + between(x) * share * (e * share)
+            }),
+            Curve::Softplus => add(x, d_y, d_x, sigmoid),
+            Curve::Squareplus => add(x, d_y, d_x, |x| {
+                // The square of more is infinite.
+                let (y, root) = squareplus(within(x, 1e100));
+                0.5 * y / root
+            }),
+            Curve::TanhShrink => add(x, d_y, d_x, |x| tanh(x) * tanh(x)),
+        }
+    }
+}
+
+#[inline(always)]
+fn each(values: &mut [f32], function: impl Fn(f64) -> f64) {
+    for x in values {
+        *x = function(f64::from(*x)) as f32;
+    }
+}
+
+#[inline(always)]
+fn add(x: &[f32], d_y: &[f32], d_x: &mut [f32], slope: impl Fn(f64) -> f64) {
+    for ((d_x, &x), &d_y) in d_x.iter_mut().zip(x).zip(d_y) {
+        let more = slope(f64::from(x)) as f32 * d_y;
+        *d_x += if d_y == 0.0 { 0.0 } else { more };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Curve; 10] = [
+        Curve::Elu { alpha: 0.5 },
+        Curve::Exponential,
+        Curve::Gelu,
+        Curve::LogSigmoid,
+        Curve::Mish,
+        Curve::Selu { alpha: 1.5, scale: 1.25 },
+        Curve::Silu,
+        Curve::Softplus,
+        Curve::Squareplus,
+        Curve::TanhShrink,
+    ];
+
+    fn of(curve: Curve, x: f32) -> f32 {
+        // More than one vector, and an end.
+        let mut values = [x; 19];
+        curve.apply(&mut values);
+        let same = |y: &f32| y.total_cmp(&values[0]).is_eq() || y.is_nan() && values[0].is_nan();
+        assert!(values.iter().all(same), "{curve:?}");
+        values[0]
+    }
+
+    fn slope(curve: Curve, x: f32) -> f32 {
+        let mut sums = [0.5_f32; 19];
+        curve.add_gradient(&[x; 19], &[1.0; 19], &mut sums);
+        sums[18] - 0.5
+    }
+
+    fn agree(found: f32, right: f64, what: &str) {
+        let error = (f64::from(found) - right).abs();
+        // What is less than the least normal number has fewer digits.
+        assert!(error <= 1.2e-7 * right.abs() + 1.5e-45, "{what}: {found:e}, not {right:e}");
+    }
+
+    #[test]
+    fn all_digits_are_kept() {
+        let magnitudes = (0..300).map(|i| 1e-6 * 1.07_f32.powi(i)).chain([1e-30, 1e-42, 0.15]);
+        for x in magnitudes.flat_map(|x| [x, -x]).filter(|x| x.abs() < 87.0) {
+            let wide = f64::from(x);
+            let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+            let root = (wide * wide + 4.0).sqrt();
+            for (curve, right) in [
+                (Curve::Elu { alpha: 0.5 }, if x > 0.0 { wide } else { 0.5 * wide.exp_m1() }),
+                (Curve::Exponential, wide.exp()),
+                (Curve::LogSigmoid, -softplus(-wide)),
+                (Curve::Mish, wide * softplus(wide).tanh()),
+                (Curve::Silu, wide / (1.0 + (-wide).exp())),
+                (Curve::Softplus, softplus(wide)),
+                (
+                    Curve::Squareplus,
+                    if x < 0.0 { 2.0 / (root - wide) } else { 0.5 * (wide + root) },
+                ),
+            ] {
+                agree(of(curve, x), right, &format!("{curve:?} of {x:e}"));
+            }
+            if x.abs() > 0.1 {
+                agree(of(Curve::TanhShrink, x), wide - wide.tanh(), "the rest of a tanh");
+            }
+        }
+        agree(of(Curve::TanhShrink, 1e-3), 3.333_332e-10 + 1.583e-17, "the rest of a small tanh");
+    }
+
+    /// By 40 digits.
+    #[test]
+    fn a_gelu_has_all_its_digits() {
+        for (x, y, d) in [
+            (-13.25, -2.989_221_650_1e-39, -3.960_468_708_7e-38),
+            (-9.5, -9.969_789_321_6e-21, -9.469_093_473_8e-20),
+            (-5.0, -1.433_257_859_4e-6, -7.146_946_001_8e-6),
+            (-2.5, -0.015_524_163_314, -0.037_611_085_908),
+            (-1.0, -0.158_655_253_93, -0.083_315_470_588),
+            (-0.25, -0.100_323_418_58, 0.304_626_645_12),
+            (-1e-3, -0.000_499_601_081_5, 0.499_202_115_67),
+            (1e-20, 4.999_999_841_3e-21, 0.5),
+            (0.5, 0.345_731_230_64, 0.867_495_124_66),
+            (1.0, 0.841_344_746_07, 1.083_315_470_6),
+            (3.0, 2.995_950_305_9, 1.011_945_647_2),
+            (8.0, 8.0, 1.0),
+        ] {
+            agree(of(Curve::Gelu, x), y, &format!("at {x}"));
+            assert!((f64::from(slope(Curve::Gelu, x)) - d).abs() < 2e-7, "the slope at {x}");
+        }
+    }
+
+    #[test]
+    fn slopes_are_central_differences() {
+        for curve in ALL {
+            for i in -40..40 {
+                let x = i as f32 * 0.21 + 0.05;
+                let [above, below] = [x + 0.01, x - 0.01].map(|x| f64::from(of(curve, x)));
+                let difference = (above - below) / (f64::from(x + 0.01) - f64::from(x - 0.01));
+                let error = (f64::from(slope(curve, x)) - difference).abs();
+                assert!(error < 2e-4 * (1.0 + difference.abs()), "{curve:?} at {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn far_away_and_nan() {
+        let infinity = f32::INFINITY;
+        for (curve, low, high) in [
+            (Curve::Elu { alpha: 0.5 }, -0.5, infinity),
+            (Curve::Exponential, 0.0, infinity),
+            (Curve::Gelu, 0.0, infinity),
+            (Curve::LogSigmoid, -infinity, 0.0),
+            (Curve::Mish, 0.0, infinity),
+            (Curve::Selu { alpha: 1.5, scale: 1.25 }, -1.875, infinity),
+            (Curve::Silu, 0.0, infinity),
+            (Curve::Softplus, 0.0, infinity),
+            (Curve::Squareplus, 0.0, infinity),
+            (Curve::TanhShrink, -infinity, infinity),
+        ] {
+            assert_eq!([of(curve, -infinity), of(curve, infinity)], [low, high], "{curve:?}");
+            assert!(of(curve, f32::NAN).is_nan() && slope(curve, f32::NAN).is_nan(), "{curve:?}");
+            if curve != Curve::Exponential {
+                let slopes = [-infinity, -1e5, 1e5, infinity].map(|x| slope(curve, x));
+                let right = match curve {
+                    Curve::LogSigmoid => [1.0, 1.0, 0.0, 0.0],
+                    Curve::Selu { .. } => [0.0, 0.0, 1.25, 1.25],
+                    Curve::TanhShrink => [1.0; 4],
+                    _ => [0.0, 0.0, 1.0, 1.0],
+                };
+                assert_eq!(slopes, right, "{curve:?}");
+            }
+            // What has no gradient adds none.
+            let mut sums = [0.5];
+            curve.add_gradient(&[infinity], &[0.0], &mut sums);
+            assert_eq!(sums, [0.5], "{curve:?}");
+        }
+    }
+}
