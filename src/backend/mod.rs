@@ -63,7 +63,7 @@ pub use recurrent::{
 };
 pub(crate) use reference::{
     StepOptions, TapedStates, additive_attention, along_rows, attention_shares, attention_sums,
-    every_row, log_1p, recurrent_with, repeated, row_sums, rows_of, walk,
+    every_row, recurrent_with, repeated, row_sums, rows_of, walk,
 };
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};

@@ -1,18 +1,18 @@
 use dfdx::{
-    prelude::{HasShape, TryAdd, TryMul},
+    shapes::HasShape,
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{
-    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
+    Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
-    row::{RowLoss, of_rows},
+    row::{RowLoss, clipped, of_rows},
     settings::settings,
     signals::same_rows,
 };
 use crate::{
-    backend::{Backend, Element, log_1p, row_means, to_values, zeros_after},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, to_values, zeros_after},
+    error::Error,
 };
 
 /// The cross-entropy of yes-or-no answers, averaged along the last axis.
@@ -94,18 +94,11 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         }
         check_smoothing(self.label_smoothing)?;
         check_answers(&target)?;
+        let (keep, half) = (1.0 - self.label_smoothing, 0.5 * self.label_smoothing);
         if self.from_logits {
-            let (keep, half) = (1.0 - self.label_smoothing, 0.5 * self.label_smoothing);
             return of_rows(&OfLogits { keep, half }, prediction, &target);
         }
-        let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
-        let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;
-        let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
-        let other = p.retaped::<T>().try_negate().or_device()?;
-        let no = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
-        let no = log_1p(other)?.try_mul(no).or_device()?;
-        let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
-        row_means(yes.try_add(no).or_device()?.try_negate().or_device()?)
+        of_rows(&OfProbabilities { keep, half }, prediction, &target)
     }
 }
 
@@ -119,6 +112,14 @@ pub(super) fn of_logit(x: f64, y: f64) -> (f64, f64) {
     (x.abs() * away + e.ln_1p(), sign * (away - less))
 }
 
+/// The cross-entropy of a clipped probability, and its derivative.
+pub(super) fn of_probability<E: Element>(p: f64, y: f64) -> (f64, f64) {
+    let clipped = clipped::<E>(p);
+    let inside = clipped == p;
+    let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
+    (entropy, if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 })
+}
+
 /// The mean of [`of_logit`].
 struct OfLogits {
     keep: f64,
@@ -128,5 +129,17 @@ struct OfLogits {
 impl RowLoss for OfLogits {
     fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(x, y, slope, |x, y| of_logit(x, y * self.keep + self.half))
+    }
+}
+
+/// The mean of [`of_probability`].
+struct OfProbabilities {
+    keep: f64,
+    half: f64,
+}
+
+impl RowLoss for OfProbabilities {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        Self::mean_of(p, y, slope, |p, y| of_probability::<E>(p, y * self.keep + self.half))
     }
 }

@@ -1,18 +1,18 @@
 use dfdx::{
-    prelude::{HasShape, TryAdd, TryDiv, TryMul},
+    shapes::HasShape,
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{
-    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
+    Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
-    row::{RowLoss, of_rows},
+    row::{RowLoss, clipped, of_rows},
     settings::settings,
     signals::same_rows,
 };
 use crate::{
-    backend::{Backend, Element, along_rows, row_sums, zeros_after},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, zeros_after},
+    error::Error,
 };
 
 /// The cross-entropy of class probabilities against one-hot targets, `-sum(y * ln p)`.
@@ -81,11 +81,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         if self.from_logits {
             return of_rows(&OfLogits { keep, each }, prediction, &target);
         }
-        let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
-        let sum = along_rows(row_sums(prediction.retaped::<T>())?, classes)?;
-        let p = prediction.try_div(sum).or_device()?;
-        let logs = p.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?.try_ln().or_device()?;
-        row_sums(logs.try_mul(target).or_device()?)?.try_negate().or_device()
+        of_rows(&OfProbabilities { keep, each }, prediction, &target)
     }
 }
 
@@ -115,5 +111,27 @@ impl RowLoss for OfLogits {
         }
         // What is not a number makes all of the row none.
         if rest.is_nan() { rest } else { sum }
+    }
+}
+
+/// `-sum(y * ln(p / sum(p)))`, of targets that are moved and clipped shares.
+struct OfProbabilities {
+    keep: f64,
+    each: f64,
+}
+
+impl RowLoss for OfProbabilities {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        let total: f64 = p.iter().sum();
+        let (mut sum, mut along) = (0.0, 0.0);
+        for ((slope, &p), &y) in slope.iter_mut().zip(p).zip(y) {
+            let (y, share) = (y * self.keep + self.each, p / total);
+            let clipped = clipped::<E>(share);
+            sum -= y * clipped.ln();
+            *slope = if clipped == share { -y / clipped } else { 0.0 };
+            along += *slope * share;
+        }
+        slope.iter_mut().for_each(|slope| *slope = (*slope - along) / total);
+        sum
     }
 }

@@ -1,14 +1,12 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryMatMul, TryMul},
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryMatMul, TryMul},
     shapes::Axes2,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{Labels, Loss, Prediction, PredictionRows, settings::settings};
 use crate::{
-    backend::{
-        Backend, Element, memory::filled, near, over_ranks, row_sums, to_values, zeros_after,
-    },
+    backend::{Backend, Element, memory::filled, over_ranks, to_values, zeros_after},
     distributed::{self, Pass},
     error::{Error, OrDevice},
 };
@@ -134,7 +132,6 @@ impl Circle {
         if positions * width == 0 {
             return zeros_after(prediction, &(positions,));
         }
-        let dev = prediction.device().clone();
         let (x, tape) = prediction.split_tape();
         // A tensor of its own: a product of one with itself has no gradient in dfdx.
         let across = x.clone().put_tape(T::default()).try_mul(E::one()).or_device()?;
@@ -161,11 +158,7 @@ impl Circle {
             losses[at] = E::of(self.of_row(&row, &kinds, &mut of_row));
             slopes[range].iter_mut().zip(&of_row).for_each(|(to, &slope)| *to = E::of(slope));
         }
-        let losses = dev.try_tensor_from_vec(losses, (positions,)).or_device()?;
-        if !T::OWNS_TAPE {
-            return Ok(losses.put_tape(tape));
-        }
-        row_sums(near(products.put_tape(tape), values, slopes)?)?.try_add(losses).or_device()
+        D::with_slopes(products.put_tape(tape), losses, slopes)
     }
 }
 

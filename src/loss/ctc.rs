@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{Loss, Prediction, PredictionRows};
 use crate::{
-    backend::{Backend, Element, memory::filled, near, row_sums, to_values, zeros_after},
+    backend::{Backend, Element, memory::filled, to_values, zeros_after},
     error::{Error, OrDevice},
     shape::Dim,
     signal::{Ids, Masked, Signal},
@@ -150,13 +150,13 @@ where
                 }
             }
         }
-        let losses = dev.try_tensor_from_vec(losses, (batch,)).or_device()?;
-        if !T::OWNS_TAPE || length * classes == 0 {
-            return zeros_after(x.put_tape(tape), &(batch,))?.try_add(losses).or_device();
+        let x = x.put_tape(tape);
+        if length * classes == 0 {
+            let losses = dev.try_tensor_from_vec(losses, (batch,)).or_device()?;
+            return zeros_after(x, &(batch,))?.try_add(losses).or_device();
         }
-        let moved = near(x.put_tape(tape), values, slopes)?;
-        let moved = moved.try_reshape_like(&(batch, length * classes)).or_device()?;
-        row_sums(moved)?.try_add(losses).or_device()
+        let x = x.try_reshape_like(&(batch, length * classes)).or_device()?;
+        D::with_slopes(x, losses, slopes)
     }
 
     fn one_per_sample(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{
     EPSILON,
-    binary::of_logit,
+    binary::{of_logit, of_probability},
     check_smoothing,
     relative::at_least,
     row::{RowLoss, clipped, row_loss},
@@ -110,14 +110,6 @@ impl RowLoss for BinaryFocalCrossentropy {
     }
 }
 row_loss!(BinaryFocalCrossentropy, "binary_focal_crossentropy", SIGMOID);
-
-/// The cross-entropy of a clipped probability, and its derivative.
-fn of_probability<E: Element>(p: f64, y: f64) -> (f64, f64) {
-    let clipped = clipped::<E>(p);
-    let inside = clipped == p;
-    let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
-    (entropy, if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 })
-}
 
 /// The cross-entropy of class probabilities against one-hot targets, times `alpha * (1 - p)^gamma`:
 /// `-sum(alpha * (1 - p)^gamma * y * ln p)`.

@@ -1,38 +1,5 @@
-use dfdx::{
-    prelude::{HasShape, TrySub},
-    tensor::{NoneTape, Tape, Tensor},
-};
-
-use super::{Loss, Prediction, PredictionRows, Target, signals::same_rows};
-use crate::{
-    backend::{Backend, Element, apart, row_means, zeros_after},
-    error::{Error, OrDevice},
-};
-
-/// The mean along the last axis of what `f` makes of the differences.
-fn mean_difference<P, Y, E, D, T>(
-    prediction: PredictionRows<E, D, T>,
-    target: &Y::Data<E, D, NoneTape>,
-    f: impl FnOnce(PredictionRows<E, D, T>) -> Result<PredictionRows<E, D, T>, D::Err>,
-) -> Result<Tensor<(usize,), E, D, T>, Error>
-where
-    P: Prediction,
-    Y: Target<P>,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
-{
-    let target = Y::rows(target)?;
-    same_rows(&prediction, &target)?;
-    let (positions, values) = *target.shape();
-    if positions * values == 0 {
-        return zeros_after(prediction, &(positions,));
-    }
-    // What a model hands on as it is may be prediction and target both.
-    let target = apart(&prediction, target)?;
-    let difference = prediction.try_sub(target).or_device()?;
-    row_means(f(difference).or_device()?)
-}
+use super::row::{RowLoss, row_loss};
+use crate::backend::Element;
 
 /// The mean of the squared differences along the last axis.
 ///
@@ -55,20 +22,12 @@ where
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanSquaredError;
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> for MeanSquaredError {
-    fn name(&self) -> &'static str {
-        "mean_squared_error"
-    }
-
-    fn per_position<T: Tape<E, D>>(
-        &self,
-        prediction: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        mean_difference::<P, Y, E, D, T>(prediction, target, |x| x.try_square())
+impl RowLoss for MeanSquaredError {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        Self::mean_of(p, y, slope, |p, y| ((p - y) * (p - y), 2.0 * (p - y)))
     }
 }
+row_loss!(MeanSquaredError, "mean_squared_error");
 
 /// The mean of the absolute differences along the last axis.
 ///
@@ -88,19 +47,11 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> fo
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanAbsoluteError;
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
-    for MeanAbsoluteError
-{
-    fn name(&self) -> &'static str {
-        "mean_absolute_error"
-    }
-
-    fn per_position<T: Tape<E, D>>(
-        &self,
-        prediction: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        mean_difference::<P, Y, E, D, T>(prediction, target, |x| x.try_abs())
+impl RowLoss for MeanAbsoluteError {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        // There is no slope at 0.
+        let sign = |d: f64| if d == 0.0 { d } else { d.signum() };
+        Self::mean_of(p, y, slope, |p, y| ((p - y).abs(), sign(p - y)))
     }
 }
+row_loss!(MeanAbsoluteError, "mean_absolute_error");

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{HasShape, TryAdd},
+    shapes::HasShape,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -8,9 +8,9 @@ use crate::{
     backend::{
         Backend, Element,
         memory::{collected, filled},
-        near, parallel, row_sums, to_values, zeros_after,
+        parallel, to_values, zeros_after,
     },
-    error::{Error, OrDevice},
+    error::Error,
 };
 
 /// A loss as a function of a row: the prediction and the target of one position.
@@ -70,7 +70,6 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if positions * width == 0 {
         return zeros_after(prediction, &(positions,));
     }
-    let dev = prediction.device().clone();
     let (x, tape) = prediction.split_tape();
     let values = to_values(&x)?;
     let targets = to_values(target)?.into_iter().map(Element::as_f64);
@@ -97,11 +96,7 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
         Ok(())
     });
     done.into_iter().collect::<Result<(), Error>>()?;
-    let losses = dev.try_tensor_from_vec(losses, (positions,)).or_device()?;
-    if !T::OWNS_TAPE {
-        return Ok(losses.put_tape(tape));
-    }
-    row_sums(near(x.put_tape(tape), values, slopes)?)?.try_add(losses).or_device()
+    D::with_slopes(x.put_tape(tape), losses, slopes)
 }
 
 /// Makes a [`RowLoss`] a [`Loss`](super::Loss) with the name that Keras gives it.

@@ -306,6 +306,7 @@ impl Backend<f32> for Cpu {
         fn resampled[x](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
         fn mean_over_steps[x](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)
             -> Rows<T>;
+        fn with_slopes[x](x: Rows<T>, y: Vec<f32>, slopes: Vec<f32>;) -> Of<(usize,), T>;
         fn sparse_crossentropy[prediction](prediction: Rows<T>, labels: Vec<usize>, least: Option<f64>;)
             -> Of<(usize,), T>;
     }

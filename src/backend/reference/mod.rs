@@ -12,6 +12,7 @@ mod pointwise;
 mod pool;
 mod recurrent;
 mod resampling;
+mod slopes;
 mod sparsemax;
 mod streaming;
 mod sums;
@@ -25,14 +26,15 @@ pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use largest::largest_gradient;
 pub(super) use norm::{batch_norm, batch_norm_train, bounded_squares, layer_norm};
 pub(super) use padding::bounded_padding;
+pub(crate) use pointwise::log_softmax;
 pub(super) use pointwise::{
     activation, add, dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh,
 };
-pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
 pub(super) use recurrent::{drop_inputs, recurrent, recurrent_last, recurrent_states};
 pub(super) use resampling::resampled;
+pub(crate) use slopes::with_slopes;
 pub(crate) use sparsemax::{sparse_threshold, sparsemax};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,

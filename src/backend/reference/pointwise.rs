@@ -115,7 +115,7 @@ pub(crate) fn activation<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// `ln(1 + x)` of `x > -1`, with all digits where `x` is small.
-pub(crate) fn log_1p<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+fn log_1p<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     if x.shape().num_elements() == 0 {

@@ -16,6 +16,7 @@ mod pool;
 mod pool2d;
 mod recurrent;
 mod resampling;
+mod slopes;
 mod streaming;
 
 pub(super) use add::add;
@@ -36,6 +37,7 @@ pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
 pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(super) use resampling::resampled;
+pub(super) use slopes::with_slopes;
 pub(super) use streaming::{
     recurrent_step, step_activation, step_attention, step_dense, step_product, step_softmax,
     step_table,
