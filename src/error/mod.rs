@@ -8,7 +8,7 @@ pub use device::OrDevice;
 #[doc(hidden)]
 pub use opened::{NotOfResults, Opened};
 pub(crate) use text::{PRINTED, Words, nearest, shortened};
-use text::{list, number, of_layer, place};
+use text::{list, number, of_layer, or_known, place};
 
 /// What can go wrong at run time. Each error names the place and the value.
 ///
@@ -220,10 +220,7 @@ pub enum Error {
     },
 
     /// A name that is not known.
-    #[error(
-        "{what} `{}` is not known{}{}{}",
-        shortened(name), nearest(name, known), if known.is_empty() { " here" } else { "; known are " }, known.join(", ")
-    )]
+    #[error("{what} `{}` is not known{}", shortened(name), or_known(name, known))]
     Unknown {
         /// What is named, such as `the layer`.
         what: &'static str,

@@ -40,6 +40,24 @@ pub(super) fn list(differences: &[Difference]) -> String {
     text
 }
 
+/// `, did you mean ..?` for a name that is near to a known one, or else what is known.
+pub(super) fn or_known(name: &str, known: &[String]) -> String {
+    /// More are counted, not printed.
+    const FEW: usize = 12;
+    let near = nearest(name, known);
+    match known.len() {
+        _ if !near.is_empty() => near,
+        0 => " here".to_owned(),
+        count => {
+            let mut text = format!("; known are {}", known[..count.min(FEW)].join(", "));
+            if let Some(more @ 1..) = count.checked_sub(FEW) {
+                text.push_str(&format!(" and {more} more"));
+            }
+            text
+        }
+    }
+}
+
 /// `, did you mean ..?` for a name that is one slip or two away from a known one.
 pub(crate) fn nearest(name: &str, known: &[String]) -> String {
     // No longer than what `distance` looks at.

@@ -149,21 +149,15 @@ fn what_keras_refuses_is_refused() {
 #[test]
 fn errors_name_the_place_the_value_and_the_nearest_name() {
     let text = error(json!({"class_name": "Dens", "config": {}}));
-    assert!(text.starts_with(
-        "the layer `Dens` is not known, did you mean `Dense`?; known are Activation, "
-    ));
-    assert!(text.ends_with(", ZeroPadding3D, ScaleLayer"), "{text}");
+    assert_eq!(text, "the layer `Dens` is not known, did you mean `Dense`?");
+    let text = error(json!({"class_name": "Antialiased", "config": {}}));
+    assert!(text.starts_with("the layer `Antialiased` is not known; known are Activation, "));
+    assert!(text.contains(" more") && text.len() < 400, "{text}");
     // What a file of Keras names is no misspelling.
     let text = error(json!({"module": "keras.layers", "class_name": "Hashing", "config": {}}));
     assert_eq!(text, "Keras's layer `Hashing` is not known here");
     let text = error(json!({"class_name": "Dense", "config": {"units": 1, "activation": "rellu"}}));
-    assert!(
-        text.starts_with(
-            "the activation `rellu` is not known, did you mean `relu`?; known are celu, elu, "
-        ),
-        "{text}"
-    );
-    assert!(text.ends_with(", tanh, tanh_shrink, my_act"), "{text}");
+    assert_eq!(text, "the activation `rellu` is not known, did you mean `relu`?");
     let text = error(json!({"class_name": "LSTM", "config": {
         "units": -2, "return_sequence": true, "use_bias": 1, "stateful": "no", "dropout": 1.5}}));
     assert_eq!(
