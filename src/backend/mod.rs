@@ -36,7 +36,10 @@ pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
-pub(crate) use cpu::{NOWHERE, join_rows, map_values, pick_values, running_sums};
+pub(crate) use cpu::{
+    Arrangement, NOWHERE, Operand, Reduce, arrange_values, combine, join_rows, map_values,
+    pick_values, reduce_values, running_sums,
+};
 pub use element::Element;
 pub(crate) use extremes::Extreme;
 pub(crate) use kerata_kernels::{

@@ -62,14 +62,14 @@ impl AdaptivePool {
         affordable(&spread.iter().copied().map(Some).collect::<Vec<_>>())?;
 
         // All windows become equally long: a maximum may see its last place again, a mean gets zeros and is scaled.
-        let mut places = all(&x.sizes)?;
+        let mut places = all(&x.sizes);
         let filler = |last: usize| (self.pooling == Pooling::Max).then_some(last);
         let from = windows(size, count).flat_map(|window| {
             let (more, last) = (longest - window.len(), window.end - 1);
             window.map(Some).chain(std::iter::repeat_n(filler(last), more))
         });
         places[axis].take(collected(&spread[axis..=axis], from)?)?;
-        let (y, _) = arranged(x.x, &places)?;
+        let (y, _) = arranged(x.x, places)?;
 
         let (outer, inner) = (elements(&spread[..axis])?, elements(&spread[axis + 1..])?);
         let window = Window {

@@ -10,9 +10,10 @@ use super::{
     dropout::dropped,
     flow::{Flow, Flows, Numbers, Rows, as_rows, beside, join_tapes},
     is_padded,
+    merge::{Merging, by_number},
     op::Op,
     options::Options,
-    places::{Along, all, arranged, permuted},
+    places::{all, operand, permuted},
     said::{CallWords, Said},
     scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
     visit,
@@ -146,13 +147,13 @@ impl Attention {
         }
         let sizes = [batch, queries, keys, features];
         let every = |x: Matrices, sizes: [usize; 4], axis: usize| {
-            let mut along: Vec<Along> = all(&sizes)?;
-            along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)))?;
-            Ok::<_, Error>(arranged(x.into_shape(&as_rows(&sizes)?)?, &along)?.0)
+            let mut along = all(&sizes);
+            along[axis].repeat([batch, queries, keys][axis]);
+            operand(x.into_shape(&as_rows(&sizes)?)?, along)
         };
         let q = every(q, [batch, queries, 1, features], 2)?;
         let k = every(k, [batch, 1, keys, features], 1)?;
-        let mut sums = q.try_add(k).or_device()?;
+        let mut sums = by_number(Merging::Sum, [q, k], as_rows(&sizes)?, 1.0)?;
         if self.fit == Fit::Concat && self.use_scale {
             sums = self.scaled(sums, "scale")?;
         }

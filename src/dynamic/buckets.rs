@@ -10,10 +10,13 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{memory::collected, to_values},
+    backend::{memory::filled, parallel, to_values},
     error::Error,
     fields::{AnySignal, SignalKind},
 };
+
+/// How many values are a job.
+const JOB: usize = 8 << 10;
 
 /// The number of the bucket for each value, counted from 0, or vectors of these.
 #[derive(Debug, Clone)]
@@ -66,8 +69,11 @@ impl OneToOne for Buckets {
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let (x, tape) = x.split_tape();
         let Numbers { x, sizes, .. } = x.numbers()?;
-        let ids = to_values(&x)?.into_iter().map(|value| self.bucket(value));
-        let ids = collected(&sizes, ids)?;
+        let (values, mut ids) = (to_values(&x)?, filled(&sizes, 0)?);
+        let jobs = ids.chunks_mut(JOB).zip(values.chunks(JOB)).collect();
+        parallel(jobs, |(ids, values): (&mut [usize], &[f32])| {
+            ids.iter_mut().zip(values).for_each(|(id, &value)| *id = self.bucket(value));
+        });
         match &self.vectors {
             Some(vectors) => vectors.encoded(sizes, &ids, tape),
             None => Ok(Flow::Tokens { sizes, ids, tape }),

@@ -123,10 +123,10 @@ impl ConvLstm {
         let (products, tape) = products.split_tape();
         let (rows, width) = *dfdx::shapes::HasShape::shape(&products);
         let part = |gate: usize| {
-            let mut along = all(&[rows, width])?;
+            let mut along = all(&[rows, width]);
             let first = gate * self.filters;
             along[1].take((first..first + self.filters).map(Some))?;
-            Ok::<_, Error>(arranged(beside(&products, &tape), &along)?.0)
+            Ok::<_, Error>(arranged(beside(&products, &tape), along)?.0)
         };
         let gate = |number: usize| self.gate.apply(part(number)?);
         let candidate = self.activation.apply(part(2)?)?;
@@ -229,9 +229,9 @@ impl Op for ConvLstm {
         let mut outputs: Vec<Rows<NoneTape>> = Vec::new();
         for i in 0..length {
             let step = if self.backwards { length - 1 - i } else { i };
-            let mut along = all(&[batch, length, each * GATES * self.filters])?;
+            let mut along = all(&[batch, length, each * GATES * self.filters]);
             along[1].take([Some(step)])?;
-            let (products, _) = arranged(beside(&x, &tape), &along)?;
+            let (products, _) = arranged(beside(&x, &tape), along)?;
             let mut products = products.into_shape(&(batch * each, GATES * self.filters))?;
             if let Some([h, _]) = &state {
                 let before = Flow::plain(beside(h, &tape), image.clone())?;

@@ -201,7 +201,7 @@ fn diagonal(part: Part) -> Result<Part, Error> {
     let Part { x, sizes, letters } = part;
     let mut once: Vec<char> = Vec::new();
     let mut along = Vec::new();
-    for (along_one, &letter) in all(&sizes)?.into_iter().zip(&letters) {
+    for (along_one, &letter) in all(&sizes).into_iter().zip(&letters) {
         match once.iter().position(|&other| other == letter) {
             None => {
                 once.push(letter);
@@ -213,7 +213,7 @@ fn diagonal(part: Part) -> Result<Part, Error> {
     if once.len() == letters.len() {
         return Ok(Part { x, sizes, letters });
     }
-    let (x, sizes) = arranged(x, &along)?;
+    let (x, sizes) = arranged(x, along)?;
     Ok(Part { x, sizes, letters: once })
 }
 

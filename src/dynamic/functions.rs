@@ -9,12 +9,13 @@ use dfdx::{
 
 use super::{
     flow::{Rows, beside},
-    merge::{Merging, merged},
-    places::{all, arranged},
+    places::{all, operand},
     words::refused,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, Backend, Elementwise, Recorder, logits},
+    backend::{
+        ActivationFunction, ActivationKind, Backend, Elementwise, Recorder, combine, logits,
+    },
     error::Error,
     layers::Activation,
 };
@@ -125,13 +126,26 @@ fn gated(x: Rows) -> Result<Rows, Error> {
     let (rows, width) = *x.shape();
     let half = half(width)?;
     let part = |x: Rows, from: usize| {
-        let mut along = all(&[rows, width])?;
+        let mut along = all(&[rows, width]);
         along[1].take((from..from + half).map(Some))?;
-        Ok::<_, Error>(arranged(x, &along)?.0)
+        operand(x, along)
     };
     let (x, tape) = x.split_tape();
-    let gate = Cpu::sigmoid(part(beside(&x, &tape), half)?)?;
-    merged(Merging::Product, part(x.put_tape(tape), 0)?, gate)
+    let parts = [part(beside(&x, &tape), half)?, part(x.put_tape(tape), 0)?];
+    let logistic = |gate: &[f32], y: &mut [f32]| {
+        y.copy_from_slice(gate);
+        ActivationKind::Logistic.apply(y);
+    };
+    let function = move |[gate, values]: [&[f32]; 2], y: &mut [f32]| {
+        logistic(gate, y);
+        y.iter_mut().zip(values).for_each(|(y, x)| *y *= x);
+    };
+    combine(parts, (rows, half), function, move |i, [gate, values], d| {
+        for ((d, &gate), &x) in d.iter_mut().zip(gate).zip(values) {
+            let share = ActivationKind::Logistic.of(gate);
+            *d *= if i == 0 { x * share * (1.0 - share) } else { share };
+        }
+    })
 }
 
 impl fmt::Debug for FoundFunction {

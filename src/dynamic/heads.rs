@@ -245,9 +245,9 @@ impl Heads {
             return Ok(x);
         }
         let (axis, each) = (x.sizes.len() - 2, self.heads / self.key_heads);
-        let mut along = all(&x.sizes)?;
+        let mut along = all(&x.sizes);
         along[axis].take((0..self.heads).map(|head| Some(head / each)))?;
-        let (y, sizes) = arranged(x.x, &along)?;
+        let (y, sizes) = arranged(x.x, along)?;
         Ok(Numbers { x: y, sizes, mask: x.mask })
     }
 

@@ -198,9 +198,9 @@ impl Mel {
             let at = (at as i64 - behind as i64).rem_euclid(period as i64) as usize;
             Some(at.min(period - at).min(samples - 1))
         };
-        let mut along = all(&[x.shape().0, samples])?;
+        let mut along = all(&[x.shape().0, samples]);
         along[1].take((0..long).map(place))?;
-        Ok((arranged(x, &along)?.0, long))
+        Ok((arranged(x, along)?.0, long))
     }
 
     fn loud(&self, x: Rows) -> Result<Rows, Error> {
@@ -217,10 +217,10 @@ impl Mel {
         let row = beside(&x, &tape).into_shape(&(1, 1, count, 1))?;
         let loudest = Cpu::pool2d(row, Pooling::Max, &window)?.into_shape(&(1, 1))?;
         let floor = loudest.try_sub(top).or_device()?;
-        let mut everywhere = all(&[1, 1])?;
-        everywhere[0].take((0..rows).map(|_| Some(0)))?;
-        everywhere[1].take((0..columns).map(|_| Some(0)))?;
-        let (floor, _) = arranged(floor, &everywhere)?;
+        let mut everywhere = all(&[1, 1]);
+        everywhere[0].repeat(rows);
+        everywhere[1].repeat(columns);
+        let (floor, _) = arranged(floor, everywhere)?;
         merged(Merging::Largest, x.put_tape(tape), floor)
     }
 }

@@ -1,20 +1,17 @@
 //! Layers that make one value of several.
 
-use dfdx::{
-    prelude::{TryAdd, TryMul, TrySub},
-    tensor::{Cpu, PutTape, SplitTape, Tape},
-};
+use dfdx::{shapes::HasShape, tensor::Cpu};
 
 use super::{
     flow::{Flow, Flows, Numbers, Rows, as_rows},
     op::Op,
     options::Options,
-    places::stretched,
+    places::{spread, stretched},
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, Extreme, IntoShape, Recorder, apart, choose_rows, join_rows, keep_rows},
-    error::{Error, OrDevice},
+    backend::{Backend, IntoShape, Operand, choose_rows, combine, join_rows, keep_rows},
+    error::Error,
     fields::{AnySignal, SignalKind},
     signal::Mask,
 };
@@ -93,29 +90,69 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
 
 /// Two values, number by number.
 pub(super) fn merged(merging: Merging, a: Rows, b: Rows) -> Result<Rows, Error> {
-    let ((a, tape), (b, more)) = (a.split_tape(), b.split_tape());
-    if tape.is_on() && more.is_on() {
-        let a = a.put_tape(tape);
-        let b = apart(&a, b.put_tape(more))?;
-        return by_number(merging, a, b);
-    }
-    // What is needed no more takes the result.
-    Ok(by_number(merging, a, b)?.put_tape(Recorder::off()))
+    let shape = *a.shape();
+    by_number(merging, [a, b].map(|x| Operand { x, arrangement: None }), shape, 1.0)
 }
 
-fn by_number<T: Tape<f32, Cpu>>(
-    merging: Merging,
-    a: Rows<T>,
-    b: Rows<T>,
-) -> Result<Rows<T>, Error> {
-    match merging {
-        Merging::Sum | Merging::Mean => a.try_add(b),
-        Merging::Difference => a.try_sub(b),
-        Merging::Product => a.try_mul(b),
-        Merging::Largest => return Extreme::Largest.apply(a, b),
-        Merging::Smallest => return Extreme::Smallest.apply(a, b),
+/// A function of each two values, as one of slices.
+pub(super) fn each(function: impl Fn(f32, f32) -> f32) -> impl Fn([&[f32]; 2], &mut [f32]) {
+    move |[a, b], y| {
+        let values = a.iter().zip(b);
+        y.iter_mut().zip(values).for_each(|(y, (&a, &b))| *y = function(a, b));
     }
-    .or_device()
+}
+
+/// Multiplies a gradient by the derivative to one of two values.
+pub(super) fn slopes(
+    to_a: impl Fn(f32, f32) -> f32,
+    to_b: impl Fn(f32, f32) -> f32,
+) -> impl Fn(usize, [&[f32]; 2], &mut [f32]) {
+    move |i, [a, b], d| {
+        let values = d.iter_mut().zip(a.iter().zip(b));
+        match i {
+            0 => values.for_each(|(d, (&a, &b))| *d *= to_a(a, b)),
+            _ => values.for_each(|(d, (&a, &b))| *d *= to_b(a, b)),
+        }
+    }
+}
+
+/// Two values in their arrangements, number by number; sums by a factor.
+pub(super) fn by_number(
+    merging: Merging,
+    operands: [Operand; 2],
+    shape: (usize, usize),
+    by: f32,
+) -> Result<Rows, Error> {
+    // Of two that are equal, each has half of the gradient.
+    let share = |first: bool, a: f32, b: f32| match first {
+        _ if a == b => 0.5,
+        true => 1.0,
+        false => 0.0,
+    };
+    match merging {
+        Merging::Sum | Merging::Mean => {
+            let (sum, slope) = (each(move |a, b| (a + b) * by), move |_, _| by);
+            combine(operands, shape, sum, slopes(slope, slope))
+        }
+        Merging::Difference => {
+            combine(operands, shape, each(|a, b| a - b), slopes(|_, _| 1.0, |_, _| -1.0))
+        }
+        Merging::Product => {
+            combine(operands, shape, each(|a, b| a * b), slopes(|_, b| b, |a, _| a))
+        }
+        Merging::Largest => {
+            let first = |a: f32, b: f32| a >= b || a.is_nan();
+            let larger = each(move |a, b| if first(a, b) { a } else { b });
+            let to_b = move |a, b| share(!first(a, b), a, b);
+            combine(operands, shape, larger, slopes(move |a, b| share(first(a, b), a, b), to_b))
+        }
+        Merging::Smallest => {
+            let first = |a: f32, b: f32| a <= b || a.is_nan();
+            let smaller = each(move |a, b| if first(a, b) { a } else { b });
+            let to_b = move |a, b| share(!first(a, b), a, b);
+            combine(operands, shape, smaller, slopes(move |a, b| share(first(a, b), a, b), to_b))
+        }
+    }
 }
 
 /// Which steps are kept by one of the masks.
@@ -145,23 +182,34 @@ impl Op for Merge {
     fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let sizes: Vec<usize> = common(&signals)?.into_iter().map(|n| n.unwrap_or(0)).collect();
-        let count = x.len();
+        let (shape, count) = (as_rows(&sizes)?, x.len());
         let (mut values, mut masks) = (Vec::new(), Vec::new());
         for x in x {
-            let mut x = x.numbers()?;
-            x.x = Cpu::bounded_padding(x.x, x.mask.as_ref())?;
-            masks.push(x.mask.clone());
-            values.push(stretched(x, &sizes)?);
+            let Numbers { x, sizes: own, mask } = x.numbers()?;
+            let x = Cpu::bounded_padding(x, mask.as_ref())?;
+            masks.push(mask);
+            values.push((x, own));
         }
         let mask = either(&masks)?;
-        let joined = match self.0 {
-            Merging::Product => product(values, &masks, mask.as_ref())?,
-            Merging::Largest | Merging::Smallest => extreme(self.0, values, masks)?,
-            other => fold(values, |a, b| merged(other, a, b))?,
-        };
-        let joined = match self.0 {
-            Merging::Mean => joined.try_mul(1.0 / count as f32).or_device()?,
-            _ => joined,
+        let chosen = matches!(self.0, Merging::Product | Merging::Largest | Merging::Smallest);
+        let joined = if chosen && masks.iter().any(Option::is_some) {
+            let whole = |(x, own)| stretched(Numbers { x, sizes: own, mask: None }, &sizes);
+            let values = values.into_iter().map(whole).collect::<Result<Vec<Rows>, _>>()?;
+            match self.0 {
+                Merging::Product => product(values, &masks, mask.as_ref())?,
+                other => extreme(other, values, masks)?,
+            }
+        } else {
+            let mut values = values.into_iter().map(|(x, own)| spread(x, own, &sizes));
+            let mut joined = values.next().ok_or(Error::Empty("the list of inputs"))??;
+            for (i, x) in values.enumerate() {
+                // The last sum is made the mean.
+                let last = self.0 == Merging::Mean && i + 2 == count;
+                let by = if last { 1.0 / count as f32 } else { 1.0 };
+                let x = by_number(self.0, [joined, x?], shape, by)?;
+                joined = Operand { x, arrangement: None };
+            }
+            joined.x
         };
         Ok(vec![Flow::Numbers(Numbers { x: joined, sizes, mask })])
     }

@@ -1,21 +1,17 @@
 //! Another arrangement of values: which of them stands where.
 
-use std::sync::Arc;
-
 use super::flow::{Numbers, Rows, as_rows};
 use crate::{
-    backend::{
-        IntoShape, NOWHERE,
-        memory::{elements, reserved},
-        pick_values,
-    },
+    backend::{Arrangement, IntoShape, Operand, arrange_values, memory::elements_of},
     error::Error,
 };
+use kerata_kernels::layout::Axis;
 
 /// Along one dimension of the result: how far apart the values lie in what it is made of, and which one each place has.
+#[derive(Clone)]
 pub(super) struct Along {
     stride: usize,
-    from: Vec<u32>,
+    axis: Axis,
 }
 
 /// How far apart the values of each dimension lie.
@@ -24,15 +20,8 @@ fn strides(sizes: &[usize]) -> Vec<usize> {
 }
 
 /// All dimensions, as they are.
-///
-/// # Errors
-/// [`Error::Device`].
-pub(super) fn all(sizes: &[usize]) -> Result<Vec<Along>, Error> {
-    let along = |(&size, stride)| {
-        let mut along = Along { stride, from: Vec::new() };
-        along.take((0..size).map(Some))?;
-        Ok(along)
-    };
+pub(super) fn all(sizes: &[usize]) -> Vec<Along> {
+    let along = |(&size, stride)| Along { stride, axis: Axis::even(size, stride) };
     sizes.iter().zip(strides(sizes)).map(along).collect()
 }
 
@@ -40,6 +29,7 @@ impl Along {
     /// Goes along another dimension of the same size, too.
     pub(super) fn go_with(&mut self, other: &Self) {
         self.stride += other.stride;
+        self.axis = Axis::even(self.axis.len(), self.stride);
     }
 
     /// Other values along this dimension: the place in what it is made of for each place, or `None` for a 0.
@@ -50,35 +40,35 @@ impl Along {
         &mut self,
         from: impl IntoIterator<Item = Option<usize>>,
     ) -> Result<(), Error> {
-        let from = from.into_iter();
-        self.from = reserved(from.size_hint().0)?;
-        let place = |from: Option<usize>| from.and_then(|from| u32::try_from(from).ok());
-        self.from.extend(from.map(|from| place(from).unwrap_or(NOWHERE)));
+        self.axis = Axis::default();
+        for from in from {
+            self.axis.push(from.map(|from| from * self.stride))?;
+        }
         Ok(())
+    }
+
+    /// The first value at so many places.
+    pub(super) fn repeat(&mut self, size: usize) {
+        self.axis = Axis::even(size, 0);
     }
 }
 
+/// Values of which some stand at other places, for a function of them.
+pub(super) fn operand(x: Rows, along: Vec<Along>) -> Result<Operand, Error> {
+    let axes = along.into_iter().map(|along| along.axis).collect();
+    let arrangement = Some(Arrangement::new(axes, elements_of(&x)?)?);
+    Ok(Operand { x, arrangement })
+}
+
 /// The values of `x`, as these dimensions say.
-pub(super) fn arranged(x: Rows, along: &[Along]) -> Result<(Rows, Vec<usize>), Error> {
-    let sizes: Vec<usize> = along.iter().map(|along| along.from.len()).collect();
-    let count = elements(&sizes)?;
-    let mut places: Vec<u32> = reserved(count)?;
-    if count > 0 {
-        places.push(0);
-        for Along { stride, from } in along {
-            let before = std::mem::replace(&mut places, reserved(count)?);
-            for place in before {
-                places.extend(from.iter().map(|&from| match (place, from) {
-                    (NOWHERE, _) | (_, NOWHERE) => NOWHERE,
-                    (place, from) => {
-                        u32::try_from(from as usize * stride + place as usize).unwrap_or(NOWHERE)
-                    }
-                }));
-            }
-        }
-    }
-    let shape = as_rows(&sizes)?;
-    Ok((pick_values(x, Arc::new(places), shape)?, sizes))
+pub(super) fn arranged(x: Rows, along: Vec<Along>) -> Result<(Rows, Vec<usize>), Error> {
+    let sizes: Vec<usize> = along.iter().map(|along| along.axis.len()).collect();
+    let (shape, Operand { x, arrangement }) = (as_rows(&sizes)?, operand(x, along)?);
+    let x = match arrangement {
+        Some(arrangement) => arrange_values(x, arrangement, shape)?,
+        None => x,
+    };
+    Ok((x, sizes))
 }
 
 /// Numbers in another order of their dimensions.
@@ -90,9 +80,8 @@ pub(super) fn permuted(
     if order.is_sorted() {
         return Ok((x, sizes.to_vec()));
     }
-    let mut along: Vec<Option<Along>> = all(sizes)?.into_iter().map(Some).collect();
-    let along: Vec<Along> = order.iter().filter_map(|&from| along[from].take()).collect();
-    arranged(x, &along)
+    let along = all(sizes);
+    arranged(x, order.iter().map(|&from| along[from].clone()).collect())
 }
 
 /// The order that undoes another one.
@@ -105,18 +94,27 @@ pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
 /// Numbers repeated along the dimensions of size 1, to have these sizes. Where there are more dimensions, those that
 /// lack stand behind the batch, as in Keras.
 pub(super) fn stretched(x: Numbers, sizes: &[usize]) -> Result<Rows, Error> {
-    let mut own = x.sizes;
+    let shape = as_rows(sizes)?;
+    let Operand { x, arrangement } = spread(x.x, x.sizes, sizes)?;
+    match arrangement {
+        Some(arrangement) => arrange_values(x, arrangement, shape),
+        None => x.into_shape(&shape),
+    }
+}
+
+/// The same for a function of them, which does without a copy.
+pub(super) fn spread(x: Rows, mut own: Vec<usize>, sizes: &[usize]) -> Result<Operand, Error> {
     while own.len() < sizes.len() {
         own.insert(own.len().min(1), 1);
     }
     if own == sizes {
-        return x.x.into_shape(&as_rows(sizes)?);
+        return Ok(Operand { x, arrangement: None });
     }
-    let mut along = all(&own)?;
+    let mut along = all(&own);
     for ((along, &size), own) in along.iter_mut().zip(sizes).zip(own) {
         if own == 1 && size != 1 {
-            along.take((0..size).map(|_| Some(0)))?;
+            along.repeat(size);
         }
     }
-    Ok(arranged(x.x, &along)?.0)
+    operand(x, along)
 }

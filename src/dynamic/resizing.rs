@@ -4,6 +4,7 @@ use super::{
     flow::{Flow, Numbers},
     op::OneToOne,
     options::Options,
+    places::{all, arranged},
     space::stretched,
     words::{self, refused},
 };
@@ -111,7 +112,17 @@ impl OneToOne for Resize {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
-        for (axis, stretch) in (1..).zip(self.axes([sizes[1], sizes[2]])) {
+        let axes = self.axes([sizes[1], sizes[2]]);
+        if self.fit == Fit::Middle && axes.iter().all(|axis| axis.window == axis.to) {
+            let mut places = all(&sizes);
+            for (place, axis) in places[1..].iter_mut().zip(axes) {
+                let from = axis.from.unsigned_abs() as usize;
+                place.take((from..from + axis.to).map(Some))?;
+            }
+            let (x, sizes) = arranged(x, places)?;
+            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+        }
+        for (axis, stretch) in (1..).zip(axes) {
             (x, sizes) = stretched(x, sizes, axis, stretch)?;
         }
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))

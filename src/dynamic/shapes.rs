@@ -7,11 +7,10 @@ use super::{
     flow::{Flow, Numbers},
     op::OneToOne,
     options::Options,
-    places::permuted,
+    places::{all, arranged, permuted},
     words,
 };
 use crate::{
-    backend::repeated,
     error::Error,
     fields::{AnySignal, SignalKind},
     layer,
@@ -143,6 +142,9 @@ impl OneToOne for Repeat {
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, .. } = x.numbers()?;
         let (batch, features) = *x.shape();
-        Flow::plain(repeated(x, self.0)?, [batch, self.0, features])
+        let mut along = all(&[batch, 1, features]);
+        along[1].repeat(self.0);
+        let (x, sizes) = arranged(x, along)?;
+        Flow::plain(x, sizes)
     }
 }

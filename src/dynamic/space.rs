@@ -6,6 +6,7 @@ use super::{
     flow::{Flow, Numbers, Rows, as_rows},
     op::OneToOne,
     options::Options,
+    places::{all, arranged},
     words::{self, axes_of},
 };
 use crate::{
@@ -102,6 +103,21 @@ impl OneToOne for Space {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
+        if !matches!(self.change, Change::More(how) if how != ResizeInterpolation::Nearest) {
+            let mut places = all(&sizes);
+            for (axis, &[first, _]) in self.sizes.iter().enumerate() {
+                let size = sizes[axis + 1];
+                let from = |place: usize| match self.change {
+                    Change::Zeros => place.checked_sub(first).filter(|&at| at < size),
+                    Change::Cut => Some(place + first),
+                    Change::More(_) => Some(place / first),
+                };
+                let to = self.along(axis, size)?.to;
+                places[axis + 1].take((0..to).map(from))?;
+            }
+            let (x, sizes) = arranged(x, places)?;
+            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+        }
         for axis in 0..self.sizes.len() {
             let along = self.along(axis, sizes[axis + 1])?;
             (x, sizes) = stretched(x, sizes, axis + 1, along)?;

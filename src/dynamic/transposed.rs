@@ -152,9 +152,9 @@ fn spread_side_by_side(depth: &Spreading, x: Numbers) -> Result<(Flow, usize), E
     let (kernel, dilation) = (depth.kernel[0], depth.dilation[0]);
     few_enough([batch, long, height, width, kernel, channels])?;
     let all_taps = long + (kernel - 1) * dilation;
-    let mut padded = all(&sizes)?;
+    let mut padded = all(&sizes);
     padded[1].take((0..all_taps).map(|place| depth.value_at(0, size, before, place)))?;
-    let (x, _) = arranged(x, &padded)?;
+    let (x, _) = arranged(x, padded)?;
     let padded = [batch, all_taps, height, width, channels];
     Ok((taps_side_by_side(x, padded, [long, 1], [kernel, dilation], 1)?, long))
 }
@@ -198,10 +198,10 @@ impl OneToOne for Transposed {
         let (x, long) = spread_side_by_side(depth, x.numbers()?)?;
         // As the slices stand: the window the other way around.
         let sizes = self.sizes(channels);
-        let mut along = all(&sizes)?;
+        let mut along = all(&sizes);
         along[0].take((0..sizes[0]).rev().map(Some))?;
         along[..4].rotate_left(1);
-        let (kernel, _) = arranged(kernel.retaped::<Recorder>(), &along)?;
+        let (kernel, _) = arranged(kernel.retaped::<Recorder>(), along)?;
         let [slices, rows, columns, filters, _] = sizes;
         let kernel = kernel.into_shape(&(rows * columns * filters, slices * channels))?;
         let (kernel, more) = kernel.split_tape();

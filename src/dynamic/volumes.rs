@@ -71,10 +71,10 @@ impl Depth {
         let (x, sizes) = if before == 0 && long <= depth {
             (x, sizes)
         } else {
-            let mut padded = all(&sizes)?;
+            let mut padded = all(&sizes);
             let slice = |at: usize| at.checked_sub(before).filter(|&at| at < depth);
             padded[1].take((0..long).map(slice))?;
-            arranged(x, &padded)?
+            arranged(x, padded)?
         };
         let padded = [batch, sizes[1], height, width, channels];
         let taps = [self.kernel, self.dilation];
@@ -128,11 +128,11 @@ pub(super) fn taps_side_by_side(
     groups: usize,
 ) -> Result<Flow, Error> {
     let grouped = [batch, depth, height, width, groups, channels / groups];
-    let (mut along, mut taps) = (all(&grouped)?, all(&grouped)?.remove(1));
+    let (mut along, mut taps) = (all(&grouped), all(&grouped).remove(1));
     along[1].take((0..places).map(|place| Some(place * stride)))?;
     taps.take((0..kernel).map(|tap| Some(tap * dilation)))?;
     along.insert(5, taps);
-    let (x, _) = arranged(x, &along)?;
+    let (x, _) = arranged(x, along)?;
     Flow::plain(x, [batch * places, height, width, kernel * channels])
 }
 

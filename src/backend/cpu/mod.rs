@@ -7,7 +7,10 @@ mod ops;
 mod threads;
 
 pub(super) use ops::few;
-pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values, running_sums};
+pub(crate) use ops::{
+    Arrangement, NOWHERE, Operand, Reduce, arrange_values, combine, join_rows, map_values,
+    pick_values, reduce_values, running_sums,
+};
 pub use threads::set_threads;
 
 use std::sync::LazyLock;

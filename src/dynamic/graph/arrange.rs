@@ -143,12 +143,12 @@ impl Arrangement {
     ) -> Result<(Rows, Vec<usize>), Error> {
         let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
         self.gives(&known, options)?;
-        let mut along = all(sizes)?;
+        let mut along = all(sizes);
         for (axis, change) in self.changes(sizes.len(), options)? {
             let size = sizes[axis];
             along[axis].take((0..change.size(size).unwrap_or(0)).map(|i| change.from(i, size)))?;
         }
-        arranged(x, &along)
+        arranged(x, along)
     }
 }
 

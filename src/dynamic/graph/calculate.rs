@@ -1,8 +1,8 @@
 //! What the functions of Keras's calculate.
 
 use dfdx::{
-    prelude::{HasShape, TryAdd},
-    tensor::{Cpu, Merge, PutTape, SplitTape, TensorFromVec},
+    prelude::HasShape,
+    tensor::{Cpu, Merge, NoneTape, PutTape, SplitTape, TensorFromVec},
 };
 use serde_json::{Map, Value};
 
@@ -10,15 +10,15 @@ use super::{
     super::{
         custom::CustomObjects,
         einsum::Equation,
-        flow::{Numbers, Rows, as_rows, with_tape},
+        flow::{Rows, as_rows},
         functions::FoundFunction,
-        merge::{Merging, merged},
-        places::{inverse, permuted, stretched},
+        merge::by_number,
+        places::{inverse, permuted, spread},
         unit::normalized,
         words::refused,
     },
     function::Function,
-    numbers::{angle_slopes, gelu_by_tanh, gelu_by_tanh_slope},
+    numbers::{Both, angle_slopes, both, gelu_by_tanh, gelu_by_tanh_slope},
     one_hot, parts,
     reduce::reduce,
     reshape::{axes, joined},
@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Elementwise, IntoShape, Recorder, ReluOptions, WeightCache, apart, choose_rows, join_rows,
-        map_values, memory::filled, near, running_sums, to_values,
+        Elementwise, IntoShape, Operand, Recorder, ReluOptions, WeightCache, combine, join_rows,
+        map_values, memory::filled, running_sums, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, snake_case},
@@ -39,9 +39,8 @@ type Options = Map<String, Value>;
 type Sized = (Rows, Vec<usize>);
 
 /// Numbers that are the same in each call.
-pub(super) fn constant(sizes: &[usize], values: Vec<f32>) -> Result<Sized, Error> {
-    let x = Cpu::default().try_tensor_from_vec(values, as_rows(sizes)?).or_device()?;
-    Ok((x.put_tape(Recorder::default()), sizes.to_vec()))
+pub(super) fn constant(sizes: &[usize], values: Vec<f32>) -> Result<Rows<NoneTape>, Error> {
+    Cpu::default().try_tensor_from_vec(values, as_rows(sizes)?).or_device()
 }
 
 /// The axis that a function goes along, which may be the last one.
@@ -101,11 +100,8 @@ pub(super) fn apply(
     let (kind, options) = (&function.kind, &function.options);
     match kind {
         Kind::Two(_) | Kind::Compare(_) | Kind::Pair(..) | Kind::Where => {
-            let mut each = Vec::new();
-            for (x, own) in values {
-                each.push(stretched(Numbers { x, sizes: own, mask: None }, sizes)?);
-            }
-            return of_each(kind, each);
+            let each = values.into_iter().map(|(x, own)| spread(x, own, sizes));
+            return of_each(kind, each.collect::<Result<_, _>>()?, as_rows(sizes)?);
         }
         Kind::Join | Kind::Stack => {
             let known = values.iter().map(|(_, sizes)| {
@@ -193,51 +189,60 @@ pub(super) fn apply(
 
 /// The angles of points, in the order of `atan2`.
 pub(in crate::dynamic) fn angles(y: Rows, x: Rows) -> Result<Rows, Error> {
-    paired(y, x, f32::atan2, angle_slopes)
+    let (shape, points) = (*y.shape(), [y, x].map(|x| Operand { x, arrangement: None }));
+    paired(points, shape, both!(f32::atan2), angle_slopes)
 }
 
 /// A function of two values, and its derivatives.
 fn paired(
-    a: Rows,
-    b: Rows,
-    function: fn(f32, f32) -> f32,
+    operands: [Operand; 2],
+    shape: (usize, usize),
+    function: Both,
     slopes: fn(f32, f32) -> [f32; 2],
 ) -> Result<Rows, Error> {
-    let b = apart(&a, b)?;
-    let (of_a, of_b) = (to_values(&a)?, to_values(&b)?);
-    let each = || of_a.iter().zip(&of_b).map(|(&a, &b)| (a, b));
-    let y = each().map(|(a, b)| function(a, b)).collect();
-    let y = Cpu::default().try_tensor_from_vec(y, *a.shape()).or_device()?;
     // What is not finite has no gradient.
     let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
-    let slopes = |i: usize| each().map(|(a, b)| finite(slopes(a, b)[i])).collect();
-    let (of_a, of_b) = (near(a, of_a.clone(), slopes(0))?, near(b, of_b.clone(), slopes(1))?);
-    merged(Merging::Sum, of_a, of_b)?.try_add(y).or_device()
+    combine(operands, shape, function, move |i, [a, b], d| {
+        for (d, (&a, &b)) in d.iter_mut().zip(a.iter().zip(b)) {
+            *d *= finite(slopes(a, b)[i]);
+        }
+    })
 }
 
 /// A function of values that stand at the same places.
-fn of_each(kind: &Kind, mut values: Vec<Rows>) -> Result<Rows, Error> {
-    let missing = || Error::Empty("the list of inputs");
-    let (b, a) = (values.pop().ok_or_else(missing)?, values.pop().ok_or_else(missing)?);
+fn of_each(kind: &Kind, operands: Vec<Operand>, shape: (usize, usize)) -> Result<Rows, Error> {
+    let missing = |_| Error::Empty("the list of inputs");
+    if let Kind::Where = kind {
+        let operands: [Operand; 3] = operands.try_into().map_err(missing)?;
+        let chosen = |[condition, a, b]: [&[f32]; 3], y: &mut [f32]| {
+            let values = condition.iter().zip(a.iter().zip(b));
+            for (y, (&condition, (&a, &b))) in y.iter_mut().zip(values) {
+                *y = if condition == 0.0 { b } else { a };
+            }
+        };
+        return combine(operands, shape, chosen, |i, [condition, ..], d| {
+            for (d, &condition) in d.iter_mut().zip(condition) {
+                let taken = if condition == 0.0 { 2 } else { 1 };
+                *d = if i == taken { *d } else { 0.0 };
+            }
+        });
+    }
+    let operands: [Operand; 2] = operands.try_into().map_err(missing)?;
     match kind {
-        Kind::Two(merging) => merged(*merging, a, b),
         Kind::Compare(compare) => {
-            let ((a, tape), (b, more)) = (a.split_tape(), b.split_tape());
-            let values = to_values(&a)?.into_iter().zip(to_values(&b)?);
-            let values = values.map(|(a, b)| f32::from(u8::from(compare(a, b)))).collect();
-            let y = Cpu::default().try_tensor_from_vec(values, *a.shape()).or_device()?;
-            Ok(y.put_tape(tape.merge(more)))
+            let mut tape = Recorder::default();
+            let operands = operands.map(|Operand { x, arrangement }| {
+                let (x, more) = x.split_tape();
+                tape = std::mem::take(&mut tape).merge(more);
+                Operand { x: x.put_tape(Recorder::off()), arrangement }
+            });
+            // There is no gradient.
+            let (y, _) = combine(operands, shape, *compare, |_, _, _| {})?.split_tape();
+            Ok(y.put_tape(tape))
         }
-        Kind::Where => {
-            let (condition, tape) = values.pop().ok_or_else(missing)?.split_tape();
-            let keep: Vec<bool> = to_values(&condition)?.into_iter().map(|x| x != 0.0).collect();
-            let (shape, one) = (*a.shape(), (keep.len(), 1));
-            let b = apart(&a, b)?;
-            let y = choose_rows(a.into_shape(&one)?, &keep, b.into_shape(&one)?)?;
-            Ok(with_tape(y.into_shape(&shape)?, tape))
-        }
-        Kind::Pair(function, slopes) => paired(a, b, *function, *slopes),
-        _ => Err(missing()),
+        Kind::Pair(function, slopes) => paired(operands, shape, *function, *slopes),
+        Kind::Two(merging) => by_number(*merging, operands, shape, 1.0),
+        _ => Err(Error::Empty("the list of inputs")),
     }
 }
 

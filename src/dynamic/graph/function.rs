@@ -1,5 +1,6 @@
 //! Functions of Keras's in a model of branches: `x + y`, `x[:, -1]`, or what makes the mask of a layer.
 
+use dfdx::tensor::{Cpu, PutTape};
 use serde_json::{Map, Value};
 
 use super::{
@@ -21,6 +22,7 @@ use super::{
     table::{KINDS, Kind, module},
 };
 use crate::{
+    backend::{Backend, Recorder},
     error::Error,
     fields::{AnySignal, Config},
 };
@@ -137,6 +139,7 @@ impl Op for Function {
         let sizes = gives.first().map(|one| one.sizes.clone()).unwrap_or_default();
         let sizes: Vec<usize> = sizes.into_iter().map(|size| size.unwrap_or(0)).collect();
         let (mut tensors, all) = (x.into_iter(), self.all(&signals)?);
+        let mut constants = Vec::new();
         let each = self.operands.iter().zip(all).map(|(operand, own)| match operand {
             Operand::Tensor => {
                 let Numbers { x, sizes, .. } =
@@ -145,11 +148,15 @@ impl Op for Function {
             }
             Operand::Numbers(_, values) => {
                 let own: Vec<usize> = own.sizes.into_iter().flatten().collect();
-                calculate::constant(&own, values.clone())
+                let x = calculate::constant(&own, values.clone())?;
+                constants.push(Cpu::stop_gradient(&x));
+                Ok((x.put_tape(Recorder::default()), own))
             }
         });
         let values = each.collect::<Result<Vec<_>, Error>>()?;
-        Ok(vec![Flow::plain(calculate::apply(self, values, &sizes)?, sizes)?])
+        let y = calculate::apply(self, values, &sizes)?;
+        drop(constants);
+        Ok(vec![Flow::plain(y, sizes)?])
     }
 
     fn is_function(&self) -> bool {

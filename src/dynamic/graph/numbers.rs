@@ -2,6 +2,24 @@
 
 use std::f64::consts::{LN_2, PI};
 
+/// A function of each two values.
+pub(super) type Both = fn([&[f32]; 2], &mut [f32]);
+
+/// A function of two values, as one of slices: so it is compiled into the loop.
+macro_rules! both {
+    (|$a:ident, $b:ident| $result:expr) => {
+        |[a, b]: [&[f32]; 2], y: &mut [f32]| {
+            for (y, (&$a, &$b)) in y.iter_mut().zip(a.iter().zip(b)) {
+                *y = $result;
+            }
+        }
+    };
+    ($function:path) => {
+        both!(|a, b| $function(a, b))
+    };
+}
+pub(super) use both;
+
 /// The sign, 0 of 0, which is the derivative of what is taken without it.
 pub(super) fn sign(x: f32) -> f32 {
     if x > 0.0 {

@@ -119,11 +119,11 @@ pub(super) fn split(kind: &Kind, x: Flow, options: &Options) -> Result<Flows, Er
     let mut flows = Vec::with_capacity(parts.len());
     let mut tape = Some(tape);
     for part in parts {
-        let mut along = all(&sizes)?;
+        let mut along = all(&sizes);
         along[part.axis].take((part.from..part.to).map(Some))?;
         // The tape of what was there before goes on with the first.
         let tape = tape.take().unwrap_or_else(|| next.beside());
-        let (y, _) = arranged(x.clone().put_tape(tape), &along)?;
+        let (y, _) = arranged(x.clone().put_tape(tape), along)?;
         let sizes: Vec<usize> = part.sizes.iter().map(|size| size.unwrap_or(0)).collect();
         flows.push(Flow::plain(y, sizes)?);
     }

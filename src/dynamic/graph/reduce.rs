@@ -1,11 +1,5 @@
 //! Functions of Keras's that make one value of those along some axes.
 
-use std::sync::Arc;
-
-use dfdx::{
-    prelude::{HasShape, TryAdd, TryMul},
-    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
-};
 use serde_json::{Map, Value};
 
 use super::{
@@ -13,10 +7,11 @@ use super::{
     reshape::axes,
 };
 use crate::{
-    backend::{IntoShape, near, pick_values, row_means, row_sums, to_values},
-    error::{Error, OrDevice},
+    backend::{IntoShape, Reduce, memory::elements, reduce_values},
+    error::Error,
     fields::AnySignal,
 };
+use kerata_kernels::reduce as along;
 
 /// What becomes of the numbers along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,82 +84,88 @@ pub(super) fn reduce(
     let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
     let (axes, left) = reduced(&AnySignal::numbers(known), options)?;
     let left: Vec<usize> = left.into_iter().map(|size| size.unwrap_or(0)).collect();
-    let order: Vec<usize> =
-        (0..sizes.len()).filter(|i| !axes.contains(i)).chain(axes.iter().copied()).collect();
     let along: usize = axes.iter().map(|&axis| sizes[axis]).product();
     let rows: usize = left.iter().product();
-    let (x, _) = permuted(x, sizes, &order)?;
-    let x = x.into_shape(&(rows, along))?;
-    let y = match reduction {
-        Reduction::Sum => row_sums(x)?,
-        // Of no values there is no mean.
-        Reduction::Mean if along == 0 => row_sums(x)?.try_mul(f32::NAN).or_device()?,
-        Reduction::Mean => row_means(x)?,
-        Reduction::Largest | Reduction::Smallest => {
-            let (x, tape) = x.split_tape();
-            let values = to_values(&x)?;
-            let best = values.chunks(along.max(1)).enumerate().map(|(row, values)| {
-                let best = best(values, reduction == Reduction::Largest);
-                u32::try_from(row * along + best).unwrap_or(u32::MAX)
-            });
-            let best: Vec<u32> = best.collect();
-            pick_values(x.put_tape(tape), Arc::new(best), (rows,))?
-        }
-        _ => match reduction.of_row() {
-            Ok(of_row) => {
-                let values = to_values(&x)?;
-                let (mut slopes, mut y) = (vec![0.0; values.len()], Vec::with_capacity(rows));
-                let both = values.chunks(along.max(1)).zip(slopes.chunks_mut(along.max(1)));
-                y.extend(both.map(|(row, slopes)| of_row(row, slopes)));
-                // What is not finite has no gradient.
-                slopes.iter_mut().filter(|slope| !slope.is_finite()).for_each(|slope| *slope = 0.0);
-                let y = Cpu::default().try_tensor_from_vec(y, (rows,)).or_device()?;
-                row_sums(near(x, values, slopes)?)?.try_add(y).or_device()?
-            }
-            Err(of_row) => {
-                let (x, tape) = x.split_tape();
-                let y = to_values(&x)?.chunks(along.max(1)).map(of_row).collect();
-                Cpu::default().try_tensor_from_vec(y, (rows,)).or_device()?.put_tape(tape)
-            }
-        },
+    let extreme = matches!(reduction, Reduction::Largest | Reduction::Smallest);
+    if extreme && along == 0 && rows > 0 {
+        return Err(refused("of no values, none is the largest or the smallest"));
+    }
+    let (first, last) = (axes.iter().min().copied(), axes.iter().max().copied());
+    let (first, end) = (first.unwrap_or(0), last.map_or(0, |last| last + 1));
+    let (x, parts) = if end - first == axes.len() {
+        // The axes are one behind the other, as they are or as one.
+        let size = |sizes: &[usize]| elements(sizes);
+        (x, [size(&sizes[..first])?, along, size(&sizes[end..])?])
+    } else {
+        let order: Vec<usize> =
+            (0..sizes.len()).filter(|i| !axes.contains(i)).chain(axes.iter().copied()).collect();
+        (permuted(x, sizes, &order)?.0, [rows, along, 1])
     };
-    let count = y.shape().0;
-    Ok((y.into_shape(&(count, 1))?, left))
+    let y = reduce_values(x, parts, reduction.kernel())?;
+    Ok((y.into_shape(&(rows, 1))?, left))
 }
 
-/// Where the largest value is, or the smallest; the first of equal ones, and NaN before all.
-fn best(values: &[f32], largest: bool) -> usize {
-    (0..values.len()).fold(0, |best, i| {
-        let better = if largest { values[i] > values[best] } else { values[i] < values[best] };
-        let better = better || values[i].is_nan();
-        if better && !values[best].is_nan() { i } else { best }
-    })
+/// The derivatives of an extreme: the first of equal ones has it all.
+fn extreme_slopes(row: &[f32], extreme: f32, slopes: &mut [f32]) {
+    slopes.fill(0.0);
+    if let Some(slope) = slopes.get_mut(along::place(row, extreme)) {
+        *slope = 1.0;
+    }
 }
-
-/// The value of a row, and its derivatives.
-type WithSlopes = fn(&[f32], &mut [f32]) -> f32;
-
-/// The value of a row that has no derivatives.
-type WithoutSlopes = fn(&[f32]) -> f32;
 
 impl Reduction {
-    fn of_row(self) -> Result<WithSlopes, WithoutSlopes> {
+    fn kernel(self) -> Reduce {
+        let of = |row, slopes| Reduce { row, columns: None, slopes: Some(slopes) };
+        let flat = |row| Reduce { row, columns: None, slopes: None };
+        let with = |reduce, columns| Reduce { columns: Some(columns), ..reduce };
         match self {
-            Self::Product => Ok(product),
-            Self::Variance => Ok(variance),
-            Self::Deviation => Ok(deviation),
-            Self::Norm => Ok(norm),
-            Self::PlaceOfLargest => Err(|row| best(row, true) as f32),
-            Self::PlaceOfSmallest => Err(|row| best(row, false) as f32),
-            Self::Any => Err(|row| f32::from(u8::from(row.iter().any(|&x| x != 0.0)))),
-            Self::All => Err(|row| f32::from(u8::from(row.iter().all(|&x| x != 0.0)))),
-            Self::Count => Err(|row| row.iter().filter(|&&x| x != 0.0).count() as f32),
-            _ => Ok(log_sum_exp),
+            Self::Sum => {
+                with(of(|row, _| along::sum(row), |_, slopes| slopes.fill(1.0)), |rows, y| {
+                    along::sums_of_columns(rows, y, 1.0)
+                })
+            }
+            Self::Mean => with(
+                of(|row, _| along::mean(row), |_, slopes| slopes.fill(1.0 / slopes.len() as f32)),
+                |rows, y| along::sums_of_columns(rows, y, y.len() as f64 / rows.len() as f64),
+            ),
+            Self::Largest => with(
+                of(
+                    |row, _| along::largest(row),
+                    |row, slopes| extreme_slopes(row, along::largest(row), slopes),
+                ),
+                |rows, y| {
+                    along::largest_of_columns(rows, y);
+                    Ok(())
+                },
+            ),
+            Self::Smallest => with(
+                of(
+                    |row, _| along::smallest(row),
+                    |row, slopes| extreme_slopes(row, along::smallest(row), slopes),
+                ),
+                |rows, y| {
+                    along::smallest_of_columns(rows, y);
+                    Ok(())
+                },
+            ),
+            Self::PlaceOfLargest => flat(|row, _| along::place(row, along::largest(row)) as f32),
+            Self::PlaceOfSmallest => flat(|row, _| along::place(row, along::smallest(row)) as f32),
+            Self::Any => flat(|row, _| f32::from(u8::from(row.iter().any(|&x| x != 0.0)))),
+            Self::All => flat(|row, _| f32::from(u8::from(row.iter().all(|&x| x != 0.0)))),
+            Self::Count => flat(|row, _| row.iter().filter(|&&x| x != 0.0).count() as f32),
+            Self::Product => of(
+                |row, _| row.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
+                product_slopes,
+            ),
+            Self::Variance => of(|row, _| along::variance(row) as f32, variance_slopes),
+            Self::Deviation => of(|row, _| along::variance(row).sqrt() as f32, deviation_slopes),
+            Self::Norm => of(|row, _| along::norm(row), norm_slopes),
+            Self::LogSumExp => of(along::log_sum_exp, log_sum_exp_slopes),
         }
     }
 }
 
-fn product(row: &[f32], slopes: &mut [f32]) -> f32 {
+fn product_slopes(row: &[f32], slopes: &mut [f32]) {
     // The products of all behind each, which alone may be out of the range of what they are multiplied to.
     let behind = row.iter().rev().scan(1.0_f64, |all, &x| {
         let behind = *all;
@@ -177,7 +178,6 @@ fn product(row: &[f32], slopes: &mut [f32]) -> f32 {
         *slope = (before * behind) as f32;
         before *= f64::from(x);
     }
-    before as f32
 }
 
 /// The mean of a row, and the mean of the squares of what its values are away from that.
@@ -193,30 +193,26 @@ fn away(row: &[f32], mean: f64, times: f64, slopes: &mut [f32]) {
     slopes.iter_mut().zip(row).for_each(|(to, x)| *to = slope(x));
 }
 
-fn variance(row: &[f32], slopes: &mut [f32]) -> f32 {
-    let [mean, variance] = moments(row);
+fn variance_slopes(row: &[f32], slopes: &mut [f32]) {
+    let [mean, _] = moments(row);
     away(row, mean, 2.0 / row.len() as f64, slopes);
-    variance as f32
 }
 
-fn deviation(row: &[f32], slopes: &mut [f32]) -> f32 {
+fn deviation_slopes(row: &[f32], slopes: &mut [f32]) {
     let [mean, variance] = moments(row);
     away(row, mean, 1.0 / (variance.sqrt() * row.len() as f64), slopes);
-    variance.sqrt() as f32
 }
 
-fn norm(row: &[f32], slopes: &mut [f32]) -> f32 {
+fn norm_slopes(row: &[f32], slopes: &mut [f32]) {
     let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     slopes.iter_mut().zip(row).for_each(|(to, &x)| *to = (f64::from(x) / norm) as f32);
-    norm as f32
 }
 
-fn log_sum_exp(row: &[f32], slopes: &mut [f32]) -> f32 {
+fn log_sum_exp_slopes(row: &[f32], slopes: &mut [f32]) {
     let most = row.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
     // Nothing is taken from what is infinite.
     let most = if most.is_finite() { f64::from(most) } else { 0.0 };
     let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
     let slope = |&x: &f32| ((f64::from(x) - most).exp() / sum) as f32;
     slopes.iter_mut().zip(row).for_each(|(to, x)| *to = slope(x));
-    (most + sum.ln()) as f32
 }

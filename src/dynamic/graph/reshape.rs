@@ -132,12 +132,12 @@ impl Reshaping {
                 permuted(x, &sizes, &self.order(sizes.len(), options)?)
             }
             Self::Items => {
-                let mut along = all(&sizes)?;
+                let mut along = all(&sizes);
                 let items = items(&arrives.sizes, options)?;
                 for (along, item) in along.iter_mut().zip(items.iter().filter(|one| !one.new)) {
                     along.take(item.places().map(Some))?;
                 }
-                Ok((arranged(x, &along)?.0, gives))
+                Ok((arranged(x, along)?.0, gives))
             }
             _ => Ok((x, gives)),
         }

@@ -25,9 +25,9 @@ pub(super) enum Kind {
     /// Two numbers become one.
     Two(Merging),
     /// 1 where it is so for two numbers, else 0.
-    Compare(fn(f32, f32) -> bool),
+    Compare(Both),
     /// A function of two numbers, and its derivatives.
-    Pair(fn(f32, f32) -> f32, fn(f32, f32) -> [f32; 2]),
+    Pair(Both, fn(f32, f32) -> [f32; 2]),
     /// One of two numbers.
     Where,
     /// A function of each number, and its derivative.
@@ -110,7 +110,7 @@ impl Kind {
     }
 }
 
-const QUOTIENT: Kind = Kind::Pair(|a, b| a / b, quotient_slopes);
+const QUOTIENT: Kind = Kind::Pair(both!(|a, b| a / b), quotient_slopes);
 
 const NO_SLOPE: fn(f32, f32) -> f32 = |_, _| 0.0;
 const NO_SLOPES: fn(f32, f32) -> [f32; 2] = |_, _| [0.0; 2];
@@ -133,7 +133,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
         Kind::Each(|x| f64::from(x).asinh() as f32, |x, _| f64::from(x).hypot(1.0).recip() as f32),
     ),
     ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
-    ("Arctan2", Kind::Pair(f32::atan2, angle_slopes)),
+    ("Arctan2", Kind::Pair(both!(f32::atan2), angle_slopes)),
     ("Arctanh", Kind::Each(f32::atanh, |x, _| ((1.0 - x) * (1.0 + x)).recip())),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
     ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
@@ -154,13 +154,12 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Divide", QUOTIENT),
     (
         "DivideNoNan",
-        Kind::Pair(
-            |a, b| if b == 0.0 { 0.0 } else { a / b },
-            |a, b| if b == 0.0 { [0.0; 2] } else { quotient_slopes(a, b) },
-        ),
+        Kind::Pair(both!(|a, b| if b == 0.0 { 0.0 } else { a / b }), |a, b| {
+            if b == 0.0 { [0.0; 2] } else { quotient_slopes(a, b) }
+        }),
     ),
     ("Einsum", Kind::Einsum),
-    ("Equal", Kind::Compare(|a, b| a == b)),
+    ("Equal", Kind::Compare(both!(|a, b| flag(a == b)))),
     ("Erf", Kind::Each(|x| erf(f64::from(x)) as f32, |x, _| erf_slope(x))),
     ("Exp", Kind::Each(f32::exp, |_, y| y)),
     ("Exp2", Kind::Each(f32::exp2, |_, y| y * LN_2 as f32)),
@@ -169,43 +168,46 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Fabs", Kind::Each(f32::abs, |x, _| sign(x))),
     ("Flip", Kind::Arrange(Arrangement::Flip)),
     ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
-    ("FloorDivide", Kind::Pair(whole_quotient, NO_SLOPES)),
-    ("Fmax", Kind::Pair(f32::max, |a, b| taken(a > b || b.is_nan(), a == b))),
-    ("Fmin", Kind::Pair(f32::min, |a, b| taken(a < b || b.is_nan(), a == b))),
+    ("FloorDivide", Kind::Pair(both!(whole_quotient), NO_SLOPES)),
+    ("Fmax", Kind::Pair(both!(f32::max), |a, b| taken(a > b || b.is_nan(), a == b))),
+    ("Fmin", Kind::Pair(both!(f32::min), |a, b| taken(a < b || b.is_nan(), a == b))),
     ("FullLike", Kind::Fill(None)),
     ("GetItem", Kind::Reshape(Reshaping::Items)),
-    ("Greater", Kind::Compare(|a, b| a > b)),
-    ("GreaterEqual", Kind::Compare(|a, b| a >= b)),
+    ("Greater", Kind::Compare(both!(|a, b| flag(a > b)))),
+    ("GreaterEqual", Kind::Compare(both!(|a, b| flag(a >= b)))),
     (
         "Heaviside",
         Kind::Pair(
-            |x, half| {
+            both!(|x, half| {
                 if x == 0.0 { half } else { flag(x > 0.0) + if x.is_nan() { x } else { 0.0 } }
-            },
+            }),
             NO_SLOPES,
         ),
     ),
-    ("Hypot", Kind::Pair(f32::hypot, hypot_slopes)),
+    ("Hypot", Kind::Pair(both!(f32::hypot), hypot_slopes)),
     ("Isfinite", Kind::Each(|x| flag(x.is_finite()), NO_SLOPE)),
     ("Isinf", Kind::Each(|x| flag(x.is_infinite()), NO_SLOPE)),
     ("Isnan", Kind::Each(|x| flag(x.is_nan()), NO_SLOPE)),
     ("Isneginf", Kind::Each(|x| flag(x == f32::NEG_INFINITY), NO_SLOPE)),
     ("Isposinf", Kind::Each(|x| flag(x == f32::INFINITY), NO_SLOPE)),
-    ("Less", Kind::Compare(|a, b| a < b)),
-    ("LessEqual", Kind::Compare(|a, b| a <= b)),
+    ("Less", Kind::Compare(both!(|a, b| flag(a < b)))),
+    ("LessEqual", Kind::Compare(both!(|a, b| flag(a <= b)))),
     ("Log", Kind::Each(f32::ln, |x, _| x.recip())),
     ("Log10", Kind::Each(f32::log10, |x, _| (f64::from(x) * LN_10).recip() as f32)),
     ("Log1p", Kind::Each(f32::ln_1p, |x, _| (1.0 + x).recip())),
     ("Log2", Kind::Each(f32::log2, |x, _| (f64::from(x) * LN_2).recip() as f32)),
-    ("Logaddexp", Kind::Pair(|a, b| log_add_exp(a, b, 1.0), |a, b| log_add_exp_slopes(a, b, 1.0))),
+    (
+        "Logaddexp",
+        Kind::Pair(both!(|a, b| log_add_exp(a, b, 1.0)), |a, b| log_add_exp_slopes(a, b, 1.0)),
+    ),
     (
         "Logaddexp2",
-        Kind::Pair(|a, b| log_add_exp(a, b, LN_2), |a, b| log_add_exp_slopes(a, b, LN_2)),
+        Kind::Pair(both!(|a, b| log_add_exp(a, b, LN_2)), |a, b| log_add_exp_slopes(a, b, LN_2)),
     ),
-    ("LogicalAnd", Kind::Compare(|a, b| a != 0.0 && b != 0.0)),
+    ("LogicalAnd", Kind::Compare(both!(|a, b| flag(a != 0.0 && b != 0.0)))),
     ("LogicalNot", Kind::Each(|x| flag(x == 0.0), NO_SLOPE)),
-    ("LogicalOr", Kind::Compare(|a, b| a != 0.0 || b != 0.0)),
-    ("LogicalXor", Kind::Compare(|a, b| (a != 0.0) != (b != 0.0))),
+    ("LogicalOr", Kind::Compare(both!(|a, b| flag(a != 0.0 || b != 0.0)))),
+    ("LogicalXor", Kind::Compare(both!(|a, b| flag((a != 0.0) != (b != 0.0))))),
     ("Logsumexp", Kind::Reduce(Reduction::LogSumExp)),
     ("Matmul", Kind::Matrices),
     ("Max", Kind::Reduce(Reduction::Largest)),
@@ -213,17 +215,17 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Mean", Kind::Reduce(Reduction::Mean)),
     ("Min", Kind::Reduce(Reduction::Smallest)),
     ("Minimum", Kind::Two(Merging::Smallest)),
-    ("Mod", Kind::Pair(modulo, |a, b| [1.0, -whole_quotient(a, b)])),
+    ("Mod", Kind::Pair(both!(modulo), |a, b| [1.0, -whole_quotient(a, b)])),
     ("Moveaxis", Kind::Reshape(Reshaping::Move)),
     ("Multiply", Kind::Two(Merging::Product)),
     ("Negative", Kind::Each(|x| -x, |_, _| -1.0)),
     ("Norm", Kind::Reduce(Reduction::Norm)),
     ("Normalize", Kind::Normalize),
-    ("NotEqual", Kind::Compare(|a, b| a != b)),
+    ("NotEqual", Kind::Compare(both!(|a, b| flag(a != b)))),
     ("OneHot", Kind::OneHot),
     ("OnesLike", Kind::Fill(Some(1.0))),
     ("Pad", Kind::Arrange(Arrangement::Pad)),
-    ("Power", Kind::Pair(f32::powf, power_slopes)),
+    ("Power", Kind::Pair(both!(f32::powf), power_slopes)),
     ("Prod", Kind::Reduce(Reduction::Product)),
     ("Rad2deg", Kind::Each(f32::to_degrees, |_, _| (180.0 / PI) as f32)),
     ("Reciprocal", Kind::Each(f32::recip, |_, y| -y * y)),

@@ -12,7 +12,7 @@ use crate::{
     backend::{
         Elementwise, WithFunction,
         memory::{NoMemory, collected, elements_of, filled, listed},
-        tape::{Recorder, borrow, copy, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
     shape::Shape,
@@ -203,66 +203,6 @@ pub(crate) fn running_sums<T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| rows(sums, &gradient, true))?;
-            grads.give(&of_y, gradient)
-        });
-    }
-    Ok(y.put_tape(tape))
-}
-
-/// Rows side by side: `(R, A)`, `(R, B)` and so on give `(R, A + B + ..)`. A tensor may be there several times.
-///
-/// # Errors
-/// [`Error::Empty`] without a tensor; [`Error::Mismatch`] if the numbers of rows differ; [`Error::Device`].
-pub(crate) fn join_rows<T: Tape<f32, Cpu>>(
-    list: Vec<Tensor<(usize, usize), f32, Cpu, T>>,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
-    let mut tape: Option<T> = None;
-    let mut parts = Vec::with_capacity(list.len());
-    for x in list {
-        let (x, more) = x.split_tape();
-        tape = Some(match tape {
-            Some(tape) => tape.merge(more),
-            None => more,
-        });
-        parts.push(x);
-    }
-    let (Some(first), Some(mut tape)) = (parts.first(), tape) else {
-        return Err(Error::Empty("the list of tensors"));
-    };
-    let (dev, rows) = (first.device().clone(), first.shape().0);
-    if let Some(other) = parts.iter().find(|x| x.shape().0 != rows) {
-        return Err(Error::mismatch("the rows of tensors", rows, other.shape().0));
-    }
-    let width = parts.iter().fold(0, |width: usize, x| width.saturating_add(x.shape().1));
-    let mut y = filled(&[rows, width], 0.0)?;
-    let mut from = 0;
-    for x in &parts {
-        let (values, wide) = (copy(x)?, x.shape().1);
-        if wide > 0 {
-            let rows = y.chunks_exact_mut(width).zip(values.chunks_exact(wide));
-            rows.for_each(|(y, x)| y[from..from + wide].copy_from_slice(x));
-        }
-        from += wide;
-    }
-    let y = from_vec(&dev, (rows, width), y)?;
-    if T::OWNS_TAPE {
-        let of_y = y.clone();
-        record(&mut tape, move |grads| {
-            let gradient = grads.take(&of_y)?;
-            let mut from = 0;
-            for x in &parts {
-                let wide = x.shape().1;
-                if wide > 0 {
-                    grads.with(x, |sums| {
-                        let rows = sums.chunks_exact_mut(wide).zip(gradient.chunks_exact(width));
-                        for (sums, d_y) in rows {
-                            let d_y = &d_y[from..from + wide];
-                            sums.iter_mut().zip(d_y).for_each(|(sum, d_y)| *sum += d_y);
-                        }
-                    })?;
-                }
-                from += wide;
-            }
             grads.give(&of_y, gradient)
         });
     }

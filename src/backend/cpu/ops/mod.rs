@@ -1,8 +1,10 @@
 //! The kernels as operations on dfdx's tape.
 
 mod add;
+mod arrange;
 mod attention;
 mod batch_norm;
+mod combine;
 mod conv;
 mod crossentropy;
 mod dense;
@@ -15,18 +17,21 @@ mod pointwise;
 mod pool;
 mod pool2d;
 mod recurrent;
+mod reduce;
 mod resampling;
 mod slopes;
 mod streaming;
 
 pub(super) use add::add;
+pub(crate) use arrange::{Arrangement, arrange_values, join_rows};
 pub(super) use attention::attention;
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
+pub(crate) use combine::{Operand, combine};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(super) use elementwise::activation;
-pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values, running_sums};
+pub(crate) use elementwise::{NOWHERE, map_values, pick_values, running_sums};
 pub(super) use embedding::embedding;
 pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
@@ -36,6 +41,7 @@ pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
 pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
+pub(crate) use reduce::{Reduce, reduce_values};
 pub(super) use resampling::resampled;
 pub(super) use slopes::with_slopes;
 pub(super) use streaming::{
