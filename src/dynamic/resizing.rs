@@ -1,5 +1,7 @@
 //! Images of another size.
 
+use serde_json::{Map, Value};
+
 use super::{
     flow::{Flow, Numbers},
     op::OneToOne,
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     backend::NOWHERE,
     error::Error,
-    fields::AnySignal,
+    fields::{AnySignal, OptionValue, whole},
     layers::{ResizeInterpolation as Interpolation, Stretch},
 };
 
@@ -64,6 +66,44 @@ impl Resize {
             antialias: options.flag("antialias")?,
             fit,
             fill: options.element("fill_value")?,
+        })
+    }
+
+    /// Keras's `image.resize`, of what a call says.
+    pub(super) fn of_function(options: &Map<String, Value>) -> Result<Self, Error> {
+        let said = |key: &str| options.get(key).filter(|one| !one.is_null());
+        let wrong = |key: &str| {
+            let value = said(key).unwrap_or(&Value::Null);
+            refused(format!("`{key}` {value} of a function is not known here"))
+        };
+        let size = said("size").and_then(Value::as_array).ok_or_else(|| wrong("size"))?;
+        let one = |size: &Value| usize::try_from(whole(size)?).ok();
+        let size: Vec<usize> = size.iter().filter_map(one).collect();
+        let size: [usize; 2] = size.try_into().map_err(|_| wrong("size"))?;
+        if size.iter().any(|size| !(1..NOWHERE as usize).contains(size)) {
+            return Err(wrong("size"));
+        }
+        for (key, usual) in [("fill_mode", "constant"), ("data_format", "channels_last")] {
+            if said(key).is_some_and(|value| value != usual) {
+                return Err(wrong(key));
+            }
+        }
+        let how = said("interpolation").map_or(Some(Interpolation::Bilinear), OptionValue::parse);
+        let flag = |key| said(key).map_or(Some(false), Value::as_bool).ok_or_else(|| wrong(key));
+        let fit = match (flag("crop_to_aspect_ratio")?, flag("pad_to_aspect_ratio")?) {
+            (false, false) => Fit::Whole,
+            (true, false) => Fit::Part,
+            (false, true) => Fit::Padded,
+            _ => return Err(wrong("pad_to_aspect_ratio")),
+        };
+        let fill = said("fill_value").map_or(Some(0.0), Value::as_f64);
+        let fill = fill.map(|fill| fill as f32).filter(|fill| fill.is_finite());
+        Ok(Self {
+            size,
+            how: how.ok_or_else(|| wrong("interpolation"))?,
+            antialias: flag("antialias")?,
+            fit,
+            fill: fill.ok_or_else(|| wrong("fill_value"))?,
         })
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Said {
 }
 
 /// The names of arguments that are values.
-const VALUES: [&str; 6] = ["condition", "inputs", "x", "x1", "x2", "xs"];
+const VALUES: [&str; 7] = ["condition", "images", "inputs", "x", "x1", "x2", "xs"];
 
 /// What every function may say, and none needs.
 const IGNORED: [&str; 4] = ["dtype", "name", "trainable", "weights"];

@@ -19,7 +19,7 @@ use super::{
     },
     function::Function,
     numbers::{Both, angle_slopes, both, gelu_by_tanh, gelu_by_tanh_slope},
-    one_hot, parts,
+    one_hot, order, parts,
     reduce::reduce,
     reshape::{axes, joined},
     table::Kind,
@@ -53,6 +53,14 @@ pub(super) fn axis_of(rank: usize, options: &Options) -> Result<usize, Error> {
             _ => Err(refused("one axis is needed here")),
         },
     }
+}
+
+/// The axis along which values are sorted.
+pub(super) fn sorted_axis(rank: usize, options: &Options) -> Result<usize, Error> {
+    if options.get("axis").is_some_and(Value::is_null) || rank < 2 {
+        return Err(refused("values are sorted along an axis behind the batch here"));
+    }
+    axis_of(rank, options)
 }
 
 /// The axes that a function goes along.
@@ -175,6 +183,8 @@ pub(super) fn apply(
             let axis = axis_of(own.len(), options)?;
             along(x, &own, axis, running_sums)
         }
+        Kind::Sort => along(x, &own, sorted_axis(own.len(), options)?, order::sorted),
+        Kind::Order => along(x, &own, sorted_axis(own.len(), options)?, order::order),
         Kind::Reduce(reduction) => Ok(reduce(*reduction, x, &own, options)?.0),
         Kind::OneHot => one_hot::apply(x, &own, sizes, options),
         Kind::Triangle(triangle) => triangle.apply(x, &own, options),

@@ -10,13 +10,14 @@ use super::{
         flow::{Flow, Flows, Numbers},
         functions::{Of, half},
         merge::common,
-        op::Op,
+        op::{OneToOne, Op},
+        resizing::Resize,
         words::refused,
     },
     arguments::{Operand, Said, said},
     calculate,
     nodes::{CallArguments, Reference},
-    one_hot, parts,
+    one_hot, order, parts,
     reduce::reduced,
     reshape::joined,
     table::{KINDS, Kind, module},
@@ -101,6 +102,18 @@ impl Op for Function {
                 let parts = parts::of(&self.kind, first, options)?;
                 return Ok(parts.into_iter().map(|part| AnySignal::numbers(part.sizes)).collect());
             }
+            Kind::Top => {
+                let mut sizes = first.sizes.clone();
+                if let [_, .., last] = &mut sizes[..] {
+                    *last = Some(order::count(*last, options)?);
+                }
+                return Ok(vec![AnySignal::numbers(sizes); 2]);
+            }
+            Kind::Sort | Kind::Order => {
+                calculate::sorted_axis(first.rank(), options)?;
+                first.sizes.clone()
+            }
+            Kind::Resize => OneToOne::gives(&Resize::of_function(options)?, first)?.sizes,
             Kind::Reshape(reshaping) => reshaping.gives(first, options)?,
             Kind::Arrange(arrangement) => arrangement.gives(&first.sizes, options)?,
             Kind::Matrices | Kind::Einsum => {
@@ -136,6 +149,11 @@ impl Op for Function {
         }
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let gives = Op::gives(self, &signals)?;
+        match self.kind {
+            Kind::Top => return order::top(super::super::op::one(x)?, &self.options),
+            Kind::Resize => return Op::apply(&Resize::of_function(&self.options)?, x),
+            _ => {}
+        }
         let sizes = gives.first().map(|one| one.sizes.clone()).unwrap_or_default();
         let sizes: Vec<usize> = sizes.into_iter().map(|size| size.unwrap_or(0)).collect();
         let (mut tensors, all) = (x.into_iter(), self.all(&signals)?);

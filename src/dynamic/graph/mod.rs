@@ -10,6 +10,7 @@ mod function;
 mod nodes;
 mod numbers;
 mod one_hot;
+mod order;
 mod parts;
 mod read;
 mod reduce;

@@ -60,6 +60,14 @@ pub(super) enum Kind {
     OneHot,
     Triangle(Triangle),
     Blocks(Blocks),
+    /// Each row along an axis in order.
+    Sort,
+    /// Where the values in order stand.
+    Order,
+    /// The largest values, and where they stand.
+    Top,
+    /// Images of another size.
+    Resize,
     /// The products of matrices.
     Matrices,
     /// Products by an equation.
@@ -88,6 +96,18 @@ impl Kind {
             Self::Reduce(Reduction::Norm) => &["ord", "axis", "keepdims"],
             Self::Reduce(_) => &["axis", "keepdims"],
             Self::Join | Self::Stack | Self::RunningSum | Self::Activation(_) => &["axis"],
+            Self::Sort | Self::Order => &["axis"],
+            Self::Top => &["k", "sorted"],
+            Self::Resize => &[
+                "size",
+                "interpolation",
+                "antialias",
+                "crop_to_aspect_ratio",
+                "pad_to_aspect_ratio",
+                "fill_mode",
+                "fill_value",
+                "data_format",
+            ],
             Self::Split => &["indices_or_sections", "axis"],
             Self::Unstack => &["num", "axis"],
             Self::Reshape(Reshaping::Expand | Reshaping::Squeeze) => &["axis"],
@@ -137,6 +157,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Arctanh", Kind::Each(f32::atanh, |x, _| ((1.0 - x) * (1.0 + x)).recip())),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
     ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
+    ("Argsort", Kind::Order),
     ("Average", Kind::Reduce(Reduction::Mean)),
     ("Cast", Kind::Same),
     ("Cbrt", Kind::Each(f32::cbrt, |_, y| (3.0 * y * y).recip())),
@@ -231,6 +252,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Reciprocal", Kind::Each(f32::recip, |_, y| -y * y)),
     ("Repeat", Kind::Arrange(Arrangement::Repeat)),
     ("Reshape", Kind::Reshape(Reshaping::Sizes)),
+    ("Resize", Kind::Resize),
     ("Roll", Kind::Arrange(Arrangement::Roll)),
     ("Round", Kind::Each(rounded, NO_SLOPE)),
     ("Rsqrt", Kind::Each(|x| x.sqrt().recip(), |x, y| -0.5 * y / x)),
@@ -238,6 +260,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Sin", Kind::Each(f32::sin, |x, _| x.cos())),
     ("Sinc", Kind::Each(sinc, sinc_slope)),
     ("Sinh", Kind::Each(f32::sinh, |x, _| x.cosh())),
+    ("Sort", Kind::Sort),
     ("SpaceToDepth", Kind::Blocks(Blocks::ToChannels)),
     ("Split", Kind::Split),
     ("Sqrt", Kind::Each(f32::sqrt, |_, y| 0.5 / y)),
@@ -252,6 +275,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Take", Kind::Arrange(Arrangement::Take)),
     ("Tan", Kind::Each(f32::tan, |_, y| 1.0 + y * y)),
     ("Tile", Kind::Arrange(Arrangement::Tile)),
+    ("TopK", Kind::Top),
     ("Transpose", Kind::Reshape(Reshaping::Order)),
     ("Tril", Kind::Triangle(Triangle::Lower)),
     ("Triu", Kind::Triangle(Triangle::Upper)),
@@ -275,7 +299,8 @@ pub(super) fn is_known(class: &str) -> bool {
 pub(super) fn module(class: &str) -> &'static str {
     match class {
         "Cast" | "StopGradient" | "Unstack" => "keras.src.ops.core",
-        "Erf" | "Logsumexp" | "Rsqrt" => "keras.src.ops.math",
+        "Erf" | "Logsumexp" | "Rsqrt" | "TopK" => "keras.src.ops.math",
+        "Resize" => "keras.src.ops.image",
         "Norm" => "keras.src.ops.linalg",
         "Tanh" => "keras.src.ops.numpy",
         "DepthToSpace" | "Normalize" | "OneHot" | "SpaceToDepth" => "keras.src.ops.nn",
@@ -288,7 +313,7 @@ pub(super) fn module(class: &str) -> &'static str {
 pub(super) fn dtype(class: &str) -> &'static str {
     match class {
         "All" | "Any" | "Equal" | "Greater" | "GreaterEqual" | "NotEqual" => "bool",
-        "Argmax" | "Argmin" | "CountNonzero" => "int32",
+        "Argmax" | "Argmin" | "Argsort" | "CountNonzero" => "int32",
         _ if ["Logical", "Less", "Is"].iter().any(|start| class.starts_with(start)) => "bool",
         _ => "float32",
     }
