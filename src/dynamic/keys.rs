@@ -97,6 +97,11 @@ pub(super) fn unit_norm(fields: &mut Fields) {
     fields.any("axis", json!(-1));
 }
 
+pub(super) fn layer_scale(fields: &mut Fields) {
+    fields.needed_number("init_values");
+    fields.size("projection_dim", 1);
+}
+
 pub(super) fn resizing(fields: &mut Fields) {
     fields.size("height", 1);
     fields.size("width", 1);

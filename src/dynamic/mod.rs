@@ -1,6 +1,7 @@
 //! Layers whose shapes are known at run time only.
 
 mod adaptive;
+mod applications;
 mod attention;
 mod augmentation;
 mod axes;

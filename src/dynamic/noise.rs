@@ -27,6 +27,8 @@ pub(crate) enum Noise {
     Multiplied(f64),
     /// Drops values as a `selu` has them, so that mean and variance stay.
     Alpha(f64),
+    /// Drops whole samples.
+    Samples(f64),
     /// Drops whole channels, of values at places along so many axes.
     Channels(f64, usize),
 }
@@ -36,6 +38,7 @@ impl Noise {
         Ok(match options.config.class_name.as_str() {
             "GaussianNoise" => Self::Added(options.number("stddev")?),
             "GaussianDropout" => Self::Multiplied(options.number("rate")?),
+            "StochasticDepth" => Self::Samples(options.number("drop_path_rate")?),
             "AlphaDropout" => Self::Alpha(options.number("rate")?),
             class => Self::Channels(options.number("rate")?, words::axes_of(class)),
         })
@@ -60,6 +63,11 @@ impl Noise {
             factors.chunks_mut(each).zip(terms.chunks_mut(each)).enumerate()
         {
             let mut rng = random.row(row);
+            if let Self::Samples(rate) = *self {
+                let factor = if rng.gen_bool(1.0 - rate) { 1.0 / (1.0 - rate) } else { 0.0 };
+                factors.fill(factor as f32);
+                continue;
+            }
             let both = factors.chunks_mut(width).zip(terms.chunks_mut(width));
             for (step, (factors, terms)) in both.enumerate() {
                 if keep.is_none_or(|keep| keep[row * steps + step]) {
@@ -92,12 +100,16 @@ impl Noise {
                     *term = (if kept { b } else { a * low + b }) as f32;
                 }
             }
-            Self::Channels(..) => {}
+            Self::Samples(_) | Self::Channels(..) => {}
         }
     }
 
     fn does_nothing(&self) -> bool {
-        let (Self::Added(n) | Self::Multiplied(n) | Self::Alpha(n) | Self::Channels(n, _)) = self;
+        let (Self::Added(n)
+        | Self::Multiplied(n)
+        | Self::Alpha(n)
+        | Self::Samples(n)
+        | Self::Channels(n, _)) = self;
         *n == 0.0
     }
 }
@@ -106,6 +118,7 @@ impl OneToOne for Noise {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::numbers(arrives)?;
         match *self {
+            Self::Samples(_) => words::unmasked(arrives).map(|()| arrives.clone()),
             Self::Channels(_, axes) if arrives.rank() != axes + 2 => {
                 let needed = format!("values of {} dimensions are needed here", axes + 2);
                 Err(words::refused(format!("{needed}, but `{arrives}` arrives")))

@@ -4,6 +4,7 @@ use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
     adaptive::AdaptivePool,
+    applications::{LayerScale, ScaledSum},
     attention::Attention,
     augmentation::{self, Augmentation},
     bidirectional::{BidirectionalKeys, BidirectionalOp},
@@ -157,6 +158,7 @@ classes! {{
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "ConvLSTM3D": keys::conv_lstm::<3>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;
+    "CustomScaleLayer": |f| f.needed_number("scale"), ScaledSum::new;
     "CutMix": augmentation::keys, Augmentation::new;
     "Discretization": keys::buckets, Buckets::new;
     "Dot": keys::dot, Products::new;
@@ -172,6 +174,7 @@ classes! {{
     "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GroupNormalization": keys::groups, Groups::new;
     "GroupQueryAttention": keys::grouped_heads, Heads::new;
+    "LayerScale": keys::layer_scale, LayerScale::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
@@ -206,6 +209,7 @@ classes! {{
     "Solarization": augmentation::keys, Augmentation::new;
     "SpatialDropout3D": keys::noise, Noise::new;
     "SpectralNormalization": keys::spectral, Spectral::new;
+    "StochasticDepth": |f| f.share("drop_path_rate", 0.0, None), Noise::new;
     "STFTSpectrogram": keys::spectrogram, Spectrogram::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;

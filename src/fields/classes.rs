@@ -7,8 +7,15 @@ pub(crate) fn module(class: &str) -> &'static str {
     match class {
         "Sequential" => "keras",
         FUNCTIONAL => "keras.src.models.functional",
+        "CustomScaleLayer" => "keras.src.applications.inception_resnet_v2",
+        "LayerScale" | "StochasticDepth" => "keras.src.applications.convnext",
         _ => "keras.layers",
     }
+}
+
+/// Whether Keras says the name of a class of its own a second time: it does where it is not one of its public classes.
+pub(crate) fn is_registered(class: &str) -> bool {
+    module(class).starts_with("keras.src.")
 }
 
 /// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.

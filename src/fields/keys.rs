@@ -190,6 +190,14 @@ impl Fields {
         self.value(key, field, default, (&|_| true, ""));
     }
 
+    /// A number that must be given.
+    pub(crate) fn needed_number(&mut self, key: &str) {
+        self.key(key, 0.0.into(), None, true, &|v| match v.as_f64() {
+            Some(_) => Ok(v.clone()),
+            None => Err("a number is needed".to_owned()),
+        });
+    }
+
     /// What `#[layer]` calls for an `#[option]`: a value that the layer holds, and the values that there are.
     #[doc(hidden)]
     pub fn option<V: OptionValue>(

@@ -308,7 +308,8 @@ impl Fields {
         let built_in = is_built_in(&self.class);
         Config {
             module: built_in.then(|| classes::module(&self.class).to_owned()),
-            registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
+            registered_name: (!built_in || classes::is_registered(&self.class))
+                .then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
             build_config: shapes.or(sizes.map(|sizes| json!({ "input_shape": sizes }))),

@@ -27,6 +27,21 @@ fn what_is_dropped_together_has_one_fate() {
     assert_eq!(dropout.config().config["noise_shape"], json!([null, 1, 3]));
 }
 
+/// ConvNeXt's layer, which is none of `keras.layers`.
+#[test]
+fn whole_samples_drop() {
+    let config = json!({"class_name": "StochasticDepth", "config": {"drop_path_rate": 0.5}});
+    let mut depth = layer(config).unwrap();
+    let x = Cpu::default().tensor([[[1.0_f32; 3]; 5]; 64]);
+    let y = depth.forward_mut::<(usize, usize, usize), _>(x.clone()).unwrap().as_vec();
+    assert!(y.chunks(15).all(|sample| sample == [0.0; 15] || sample == [2.0; 15]));
+    assert!((10..54).contains(&y.chunks(15).filter(|sample| sample[0] == 0.0).count()));
+    assert_eq!(depth.run(x.clone()).unwrap(), DynamicValue::from(x));
+    let written = depth.config();
+    assert_eq!(written.module.as_deref(), Some("keras.src.applications.convnext"));
+    assert_eq!(written.registered_name.as_deref(), Some("StochasticDepth"));
+}
+
 #[test]
 fn a_shape_that_does_not_fit_is_refused() {
     for wrong in [json!([null, 2]), json!([null, 1, 1]), json!([])] {

@@ -246,7 +246,7 @@ macro_rules! cases {
 cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
     slopes_of_images activations functions resized slopes_of_resized einsums slopes_of_einsums
-    more_functions slopes_of_functions further_functions slopes_of_further_functions volumes slopes_of_volumes spread_volumes slopes_of_spread_volumes conv_lstms slopes_of_conv_lstms turned cells_backwards
+    more_functions slopes_of_functions further_functions slopes_of_further_functions ordered slopes_of_ordered applications volumes slopes_of_volumes spread_volumes slopes_of_spread_volumes conv_lstms slopes_of_conv_lstms turned cells_backwards
     heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets augmented
     slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares spectral reversible slopes_of_reversible spectrograms slopes_of_spectrograms
     volume_lstms slopes_of_volume_lstms channels_first slopes_of_channels_first paddings slopes_of_paddings

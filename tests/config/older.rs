@@ -63,6 +63,8 @@ pub(crate) fn older(case: &Case) {
         "functions",
         "further_functions",
         "lengths",
+        "ordered",
+        "slopes_of_ordered",
         "slopes_of_resized",
         "heads",
         "encoder",

@@ -670,6 +670,44 @@ def slopes_of_further_functions(name):
 
 
 @case
+def ordered(name):
+    """Values in order, and images of another size."""
+    x, y = Input((4, 6), name="x"), Input((5, 4, 2), name="y")
+    o = keras.ops
+    top, places = o.top_k(x, 3)
+    same = o.round(x)
+    outs = [
+        top, o.cast(places, "float32"), o.top_k(same, k=6)[0], o.cast(o.top_k(same, 2, sorted=False)[1], "float32"),
+        o.sort(x), o.sort(x, axis=1), o.sort(y, axis=2), o.cast(o.argsort(x, axis=1), "float32"), o.cast(o.argsort(same), "float32"),
+        o.image.resize(y, (3, 7)), o.image.resize(y, (10, 2), interpolation="nearest"), o.image.resize(y, (3, 2), antialias=True),
+        o.image.resize(y, (4, 4), "bicubic", crop_to_aspect_ratio=True), o.image.resize(y, (6, 6), pad_to_aspect_ratio=True, fill_value=0.5),
+    ]
+    write(name, Model([x, y], outs), [floats(37, 2, 4, 6), floats(38, 2, 5, 4, 2)])
+
+
+@case
+def slopes_of_ordered(name):
+    """Gradients of the same."""
+    x, o = Input((4, 4), name="x"), keras.ops
+    a = L.Dense(4, name="a")(x)
+    b = L.Reshape((4, 2, 2))(L.Dense(4, name="b")(x))
+    d = [o.top_k(a, 4)[0] * np.array([1.0, 0.5, 2.0, 1.5], "float32"), o.sort(a, axis=1) ** 2, o.sort(a), L.Reshape((3, 4))(o.image.resize(b, (3, 2)))]
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(o.concatenate(d, axis=1)))), floats(39, 2, 4, 4), True)
+
+
+@case
+def applications(name):
+    """Layers of Keras's applications."""
+    from keras.src.applications.convnext import LayerScale, StochasticDepth
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    x = Input((4, 4), name="x")
+    a = StochasticDepth(0.0, name="depth")(LayerScale(0.1, 6, name="scale")(L.Dense(6, name="a")(x)))
+    b = CustomScaleLayer(0.17, name="sum")([a, L.Dense(6, name="b")(x)])
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(b))), floats(40, 2, 4, 4), True)
+
+
+@case
 def lengths(name):
     """Norms along axes. Keras on JAX does not read what it writes of them: lists."""
     x, o = Input((4, 6), name="x"), keras.ops
