@@ -41,7 +41,12 @@ pub fn total(n: usize, term: impl Fn(usize) -> f32) -> f64 {
         }
         totals.iter_mut().zip(block).for_each(|(total, sum)| *total += f64::from(sum));
     }
-    let sum = totals.iter().sum::<f64>() + (full..n).map(|i| f64::from(term(i))).sum::<f64>();
+    // In halves, so that no sum waits for all others.
+    for half in [8, 4, 2, 1] {
+        let (first, second) = totals.split_at_mut(half);
+        first.iter_mut().zip(second).for_each(|(total, sum)| *total += *sum);
+    }
+    let sum = totals[0] + (full..n).map(|i| f64::from(term(i))).sum::<f64>();
     // A block may be beyond the range of `f32` where all terms, and their mean, are within it.
     if sum.is_finite() { sum } else { (0..n).map(|i| f64::from(term(i))).sum() }
 }
