@@ -105,13 +105,26 @@ impl Pool {
 
     #[inline(always)]
     fn largest(&self, image: &[f32], y: &mut [f32]) {
+        /// How many channels stay at hand for all taps.
+        const LANES: usize = 16;
+        // NaN is passed on, not passed over: no comparison with one that is there is true.
+        let larger = |y: f32, x: f32| if (x > y) | x.is_nan() { x } else { y };
         let channels = self.channels.max(1);
+        let whole = channels - channels % LANES;
         for (y, (pixels, _)) in y.chunks_exact_mut(channels).zip(self.places()) {
+            for from in (0..whole).step_by(LANES) {
+                let mut most = [f32::NEG_INFINITY; LANES];
+                for (_, at) in self.taps(pixels) {
+                    let x = &image[at + from..][..LANES];
+                    most.iter_mut().zip(x).for_each(|(most, &x)| *most = larger(*most, x));
+                }
+                y[from..from + LANES].copy_from_slice(&most);
+            }
+            let y = &mut y[whole..];
             y.fill(f32::NEG_INFINITY);
             for (_, at) in self.taps(pixels) {
-                for (y, &x) in y.iter_mut().zip(&image[at..at + channels]) {
-                    *y = if (x > *y) | (x.is_nan() & !y.is_nan()) { x } else { *y };
-                }
+                let x = &image[at + whole..at + channels];
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = larger(*y, x));
             }
         }
     }
