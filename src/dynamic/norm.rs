@@ -1,18 +1,25 @@
-use dfdx::tensor::Cpu;
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, PutTape, SplitTape},
+};
 use serde_json::Value;
 
 use super::{
     dense::known_features,
     flow::{Flow, Numbers, Rows, as_rows},
-    op::OneToOne,
+    op::{Flat, OneToOne},
     options::Options,
     places::{inverse, permuted},
     visit,
-    weights::{Role, Weights, optional},
+    weights::{Role, Weights, optional, tensor},
     words,
 };
 use crate::{
-    backend::{ActivationKind, Backend, Centre, IntoShape, NormWeights, memory::elements},
+    backend::{
+        ActivationKind, Backend, Centre, IntoShape, NormWeights,
+        memory::{collected, elements},
+        to_values,
+    },
     error::Error,
     fields::{AnySignal, Initializer},
     layers::batch_norm_train,
@@ -142,6 +149,30 @@ impl Norm {
     }
 }
 
+/// Normalises features that are not last where they are, with each of their statistics as often as there are values behind it.
+fn in_place(
+    x: Rows,
+    sizes: &[usize],
+    axis: usize,
+    weights: NormWeights<f32, Cpu>,
+    statistics: [Flat; 2],
+) -> Result<Rows, Error> {
+    let shape = *x.shape();
+    let (outer, behind) = (elements(&sizes[..axis])?, elements(&sizes[axis + 1..])?);
+    let width = elements(&sizes[axis..])?;
+    let spread = |of_each: Flat| {
+        let all = to_values(&of_each)?;
+        let all = all.into_iter().flat_map(|value| std::iter::repeat_n(value, behind));
+        tensor(collected(&[width], all)?)
+    };
+    let NormWeights { gamma, beta, epsilon } = weights;
+    let weights = NormWeights { gamma: spread(gamma)?, beta: spread(beta)?, epsilon };
+    let [mean, variance] = statistics;
+    let (mean, variance) = (spread(mean)?, spread(variance)?);
+    let x = x.into_shape(&(outer, width))?;
+    Cpu::batch_norm(x, weights, &mean, &variance, ActivationKind::Nothing)?.into_shape(&shape)
+}
+
 impl OneToOne for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         // Keras drops a mask there.
@@ -199,7 +230,22 @@ impl OneToOne for Norm {
         let mean = self.weights.flat("moving_mean")?;
         let variance = self.weights.flat("moving_variance")?;
         let then = ActivationKind::Nothing;
-        self.along(x.numbers()?, |x| Cpu::batch_norm(x, weights, &mean, &variance, then))
+        let x = x.numbers()?;
+        let x = match self.axes(x.sizes.len())?.as_slice() {
+            &[axis] if axis + 1 < x.sizes.len() => {
+                let Numbers { x, sizes, mask } = x;
+                let (x, tape) = x.split_tape();
+                let is_on = tape.is_on();
+                let x = x.put_tape(tape);
+                if !is_on {
+                    let x = in_place(x, &sizes, axis, weights, [mean, variance])?;
+                    return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+                }
+                Numbers { x, sizes, mask }
+            }
+            _ => x,
+        };
+        self.along(x, |x| Cpu::batch_norm(x, weights, &mean, &variance, then))
     }
 
     fn train(&mut self, x: Flow) -> Result<Flow, Error> {
