@@ -1,6 +1,6 @@
 //! The cross-entropy of a row of logits or probabilities against a label.
 
-use crate::{pointwise::exponentials, sums::sum};
+use crate::{softmax::exponentials, sums::sum};
 
 /// The loss of logits. Its gradient takes their place: the softmax, and at the label minus the sum of the others.
 ///

@@ -7,6 +7,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod additive;
 pub mod attention;
 pub mod bags;
 pub mod batch_norm;
@@ -25,13 +26,17 @@ pub mod occurrences;
 pub mod packed;
 pub mod pointwise;
 pub mod pool;
+pub mod prelu;
 pub mod query;
 pub mod recurrent;
 pub mod reduce;
 pub mod rows;
+pub mod scaled;
 pub mod share;
 pub mod simd;
+pub mod softmax;
 pub mod sums;
 pub mod table;
 pub mod threads;
+pub mod unit;
 pub mod window;

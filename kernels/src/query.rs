@@ -1,6 +1,6 @@
 //! Attention of one query, as in a stream, whose past is read once for the scores and once for the sums.
 
-use crate::{pointwise::softmax, simd::vectorized};
+use crate::{simd::vectorized, softmax::softmax};
 
 /// How many products are added side by side, for vector code.
 const LANES: usize = 16;
@@ -34,7 +34,7 @@ impl Query<'_> {
         let (part, room) = room.split_at_mut(y.len());
         let scores = &mut room[..self.heads * steps];
         products(self, width, scores);
-        scores.chunks_exact_mut(steps).for_each(softmax);
+        softmax(scores, steps);
         sums(self, scores, part, y);
     }
 }

@@ -19,7 +19,6 @@ use dfdx::{
 
 use super::{
     ActivationFunction, ActivationKind, Backend, Element, IntoShape, is_on, memory::elements_of,
-    turned,
 };
 use crate::{error::Error, shape::Shape};
 
@@ -167,10 +166,8 @@ pub(crate) fn softmax_along<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if elements_of(&x)? == 0 {
         return Ok(x);
     }
-    if inner == 1 {
-        let x: Tensor<(usize, usize), E, D, T> = x.into_shape(&(outer, along))?;
-        return D::softmax(x)?.into_shape(&shape);
+    match inner {
+        1 => D::softmax(x.into_shape(&(outer, along))?)?.into_shape(&shape),
+        _ => D::softmax_along(x.into_shape(&(outer, along, inner))?)?.into_shape(&shape),
     }
-    let x = turned(x.into_shape(&(outer, along, inner))?)?;
-    turned(D::softmax(x)?)?.into_shape(&shape)
 }

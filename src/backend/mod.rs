@@ -21,6 +21,7 @@ mod random;
 mod recurrent;
 mod reference;
 mod resampling;
+mod row_operations;
 mod rows;
 mod streaming;
 mod tape;
@@ -51,12 +52,12 @@ pub(crate) use kerata_kernels::{
 pub(crate) use near::near;
 pub use operands::{
     Bags, Centre, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights,
-    Normalised, Seen,
+    Normalised, Scale, Seen,
 };
 pub use operations::Backend;
 pub(crate) use parameter::{assign, vectorized_loops};
 pub(crate) use prelu::prelu;
-pub(crate) use products::{of_length_one, products, turned};
+pub(crate) use products::{products, turned};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub(crate) use recurrent::last_is_state;
@@ -65,8 +66,8 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, additive_attention, along_rows, attention_shares, attention_sums,
-    every_row, recurrent_with, repeated, row_sums, rows_of, walk,
+    StepOptions, TapedStates, additive_attention, attention_shares, attention_sums, recurrent_with,
+    row_sums, rows_of, walk,
 };
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};

@@ -20,6 +20,35 @@ pub(super) fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Res
     Err(Error::mismatch(what, expected.concrete(), found.concrete()))
 }
 
+/// What is done to values by their place in rows, which may be those of several axes: a factor and a summand for each.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale<'a, E> {
+    /// What is multiplied with.
+    pub factors: &'a [E],
+    /// What is added.
+    pub summands: &'a [E],
+    /// Whether it is added before the product.
+    pub sum_first: bool,
+}
+
+impl<E> Scale<'_, E> {
+    /// Fails unless so many values are whole rows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    pub fn check(&self, values: usize) -> Result<(), Error> {
+        let width = self.factors.len();
+        if self.summands.len() != width {
+            return Err(Error::mismatch("the summands of a scale", width, self.summands.len()));
+        }
+        match values.checked_rem(width) {
+            None if values > 0 => Err(Error::mismatch("the factors of a scale", values, width)),
+            Some(1..) => Err(Error::mismatch("the factors of a scale", values, width)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The state of an LSTM: `h`, its output, and `c`, its memory, each `(Batch, H)`.
 #[derive(Debug, Clone)]
 pub struct LstmState<B: Dim, const H: usize, E: Element, D: Backend<E>> {

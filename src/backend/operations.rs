@@ -10,8 +10,8 @@ use super::{
     ActivationKind, AttentionOptions, Bags, BringRows, Centre, ConvWeights, DenseWeights, Element,
     Elementwise, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised,
     Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights,
-    Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient, WeightCache, Window,
-    parameter, reference,
+    Resampling, Scale, Seen, StepProduct, StepQuery, StepTable, StopGradient, WeightCache, Window,
+    parameter, reference, row_operations::row_operations,
 };
 use crate::{error::Error, mask::Mask, shape::Shape};
 
@@ -204,6 +204,28 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::softmax(x)
     }
 
+    /// The logarithm of the softmax of rows.
+    fn log_softmax<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize), E, Self, T>,
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
+        reference::log_softmax(x)
+    }
+
+    /// The softmax along the middle one of three axes.
+    fn softmax_along<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize, usize), E, Self, T>,
+    ) -> Result<Tensor<(usize, usize, usize), E, Self, T>, Error> {
+        reference::softmax_along(x)
+    }
+
+    /// How well each key fits each query, `sum(weights * tanh(q + k))`: queries `(B, Q, F)` and keys `(B, S, F)` give `(B, Q, S)`.
+    fn additive_scores<T: Tape<E, Self>>(
+        both: [Tensor<(usize, usize, usize), E, Self, T>; 2],
+        weights: &Tensor<(usize,), E, Self>,
+    ) -> Result<Tensor<(usize, usize, usize), E, Self, T>, Error> {
+        reference::additive_scores(both, weights)
+    }
+
     /// Drops a share of the values, which ones [`random_u64`](super::random_u64) decides, and makes up for them. Nothing drops in the
     /// padding of a mask.
     fn dropout<S: Shape, T: Tape<E, Self>>(
@@ -246,6 +268,8 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::bounded_padding(x, mask)
     }
+
+    row_operations!();
 
     /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step
     /// gives 0.

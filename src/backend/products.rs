@@ -1,15 +1,14 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryConcatAlong, TryMatMul, TryMul},
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryConcatAlong, TryMatMul},
     shapes::{Axes3, Axis},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{
-    Backend, Element, IntoShape, along_rows, apart,
-    memory::{elements, elements_of, listed, look_for_copy},
-    near,
-    reference::bounded_squares,
-    repeated, row_sums, rows_of, to_values, zeros_after,
+    Backend, Element, IntoShape, apart,
+    memory::{elements, elements_of},
+    reference::repeated,
+    row_sums, rows_of, zeros_after,
 };
 use crate::error::{Error, OrDevice};
 
@@ -116,37 +115,5 @@ fn normalized<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let shape = *x.shape();
     let rows = (elements(&[shape.0, shape.1])?, shape.2);
     // As in Keras, by not more than 1 / epsilon.
-    of_length_one(x.into_shape(&rows)?, E::of(1e7))?.into_shape(&shape)
-}
-
-/// Rows of length 1. None is multiplied by more than `most`: a row of zeros stays.
-///
-/// # Errors
-/// [`Error::Device`].
-pub(crate) fn of_length_one<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<(usize, usize), E, D, T>,
-    most: E,
-) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-    let (rows, width) = *x.shape();
-    if elements_of(&x)? == 0 {
-        return Ok(x);
-    }
-    let (x, scales) = bounded_squares(x)?;
-    let (x, tape) = x.split_tape();
-    look_for_copy(&x)?;
-    let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
-    let values = to_values(&squares)?;
-    // NaN is not less than anything, and stays.
-    let inverse = |(square, scale): (&E, &E)| match (square.sqrt().recip(), most / *scale) {
-        (inverse, most) if most < inverse => most,
-        (inverse, _) => inverse,
-    };
-    let inverse = listed(values.iter().zip(&scales).map(inverse))?;
-    let slope = |((&square, &inverse), &scale): ((&E, &E), &E)| {
-        if inverse < most / scale { E::of(-0.5) * inverse / square } else { E::zero() }
-    };
-    let slopes = listed(values.iter().zip(&inverse).zip(&scales).map(slope))?;
-    let factors = x.device().try_tensor_from_vec(inverse, (rows,)).or_device()?;
-    let factors = near(squares, values, slopes)?.try_add(factors).or_device()?;
-    along_rows(factors, width)?.try_mul(x).or_device()
+    D::of_length_one(x.into_shape(&rows)?, E::of(1e7))?.into_shape(&shape)
 }

@@ -1,15 +1,12 @@
 //! What is done to the rows of tensors, in dfdx's operations.
 
 use dfdx::{
-    prelude::{ChooseFrom, ReshapeTo},
+    prelude::ReshapeTo,
     shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
-use super::{
-    Backend, Element, apart,
-    memory::{collected, elements, filled},
-};
+use super::{Backend, Element};
 use crate::{
     error::{Error, OrDevice},
     shape::Shape,
@@ -51,33 +48,19 @@ pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     keep: &[bool],
     other: E,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if keep.iter().all(|&keep| keep) {
-        return Ok(x);
+    match keep.iter().all(|&keep| keep) {
+        true => Ok(x),
+        false => D::keep_rows(x, keep, other),
     }
-    let others = filled(x.shape().concrete().as_ref(), other)?;
-    let others = x.device().try_tensor_from_vec(others, *x.shape()).or_device()?;
-    choose_rows(x, keep, others.retaped())
 }
 
-/// The values of the rows to keep, and those of `others` instead of the rest. They are chosen, not multiplied
-/// with 0 or 1: NaN must not reach what is made of them, nor its gradient.
+/// The values of the rows to keep, and those of `others` instead of the rest.
 pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     keep: &[bool],
     others: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, dev) = (*x.shape(), x.device().clone());
-    let sizes = shape.concrete();
-    let count = elements(sizes.as_ref())?;
-    if count == 0 {
-        return Ok(x);
-    }
-    let others = apart(&x, others)?;
-    let each = count / keep.len();
-    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each));
-    let keep = collected(sizes.as_ref(), keep)?;
-    let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
-    keep.try_choose(x, others).or_device()
+    D::choose_rows([x, others], keep)
 }
 
 /// The mean of each row, `(R, N)` to `(R,)`.

@@ -10,10 +10,9 @@ use super::{
     dropout::dropped,
     flow::{Flow, Flows, Numbers, Rows, as_rows, beside, join_tapes},
     is_padded,
-    merge::{Merging, by_number},
     op::Op,
     options::Options,
-    places::{all, operand, permuted},
+    places::permuted,
     said::{CallWords, Said},
     scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
     visit,
@@ -145,29 +144,26 @@ impl Attention {
             }
             return self.scaled(scores.into_shape(&rows)?, "scale")?.into_shape(&shape);
         }
-        let sizes = [batch, queries, keys, features];
-        let every = |x: Matrices, sizes: [usize; 4], axis: usize| {
-            let mut along = all(&sizes);
-            along[axis].repeat([batch, queries, keys][axis]);
-            operand(x.into_shape(&as_rows(&sizes)?)?, along)
-        };
-        let q = every(q, [batch, queries, 1, features], 2)?;
-        let k = every(k, [batch, 1, keys, features], 1)?;
-        let mut sums = by_number(Merging::Sum, [q, k], as_rows(&sizes)?, 1.0)?;
+        let (mut q, mut k) = (q, k);
         if self.fit == Fit::Concat && self.use_scale {
-            sums = self.scaled(sums, "scale")?;
+            let scaled = |x: Matrices| -> Result<Matrices, Error> {
+                let (shape, rows) = (*x.shape(), elements(&[batch, x.shape().1])?);
+                self.scaled(x.into_shape(&(rows, features))?, "scale")?.into_shape(&shape)
+            };
+            (q, k) = (scaled(q)?, scaled(k)?);
         }
-        let curves = Cpu::tanh(sums.into_shape(&as_rows(&sizes)?)?)?;
         let weights = match (self.fit, self.use_scale) {
-            (Fit::Additive, true) => self.weights.matrix("scale", 1)?,
-            _ => tensor(vec![1.0; features])?.into_shape(&(features, 1))?,
+            (Fit::Additive, true) => self.weights.flat("scale")?,
+            _ => tensor(vec![1.0; features])?,
         };
-        let scores = Self::weighted(curves, weights)?;
+        let scores = Cpu::additive_scores([q, k], &weights)?;
         let scores = match self.fit {
-            Fit::Concat => self.scaled(scores, "concat_score_weight")?,
+            Fit::Concat => {
+                self.scaled(scores.into_shape(&rows)?, "concat_score_weight")?.into_shape(&shape)?
+            }
             _ => scores,
         };
-        scores.into_shape(&shape)
+        Ok(scores)
     }
 
     fn run(&self, x: Flows, dropout: f64) -> Result<Flows, Error> {

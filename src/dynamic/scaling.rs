@@ -14,7 +14,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Recorder, to_values},
+    backend::{Backend, Recorder, Scale, memory::collected, to_values},
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
     layers::at_least,
@@ -49,6 +49,37 @@ pub(super) fn constant(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Resu
     }
     let x = Cpu::default().try_tensor_from_vec(values, as_rows(&own)?).or_device()?;
     stretched(Numbers { x: x.put_tape(Recorder::default()), sizes: own, mask: None }, sizes)
+}
+
+/// Values times factors, plus summands, which are numbers on the last dimensions.
+fn scaled(
+    x: Rows,
+    sizes: &[usize],
+    [factors, summands]: [&(Vec<f32>, Vec<usize>); 2],
+    sum_first: bool,
+) -> Result<Rows, Error> {
+    // All that they have along their dimensions, so that they repeat from one place to the next.
+    let whole = |(values, own): &(Vec<f32>, Vec<usize>)| {
+        let first = own.iter().position(|&size| size != 1).unwrap_or(own.len());
+        sizes.ends_with(&own[first..]).then_some(values.len())
+    };
+    if let Some((factor, summand)) = whole(factors).zip(whole(summands))
+        && factor > 0
+        && summand > 0
+    {
+        let width = factor.max(summand);
+        let cycle =
+            |values: &[f32]| collected(&[width], values.iter().copied().cycle().take(width));
+        let (factors, summands) = (cycle(&factors.0)?, cycle(&summands.0)?);
+        return Cpu::scaled(x, Scale { factors: &factors, summands: &summands, sum_first });
+    }
+    let [factors, summands] =
+        [factors, summands].map(|(values, own)| constant(values.clone(), own, sizes));
+    if sum_first {
+        merged(Merging::Product, merged(Merging::Sum, x, summands?)?, factors?)
+    } else {
+        merged(Merging::Sum, merged(Merging::Product, x, factors?)?, summands?)
+    }
 }
 
 /// `x * scale + offset`.
@@ -92,10 +123,7 @@ impl OneToOne for Rescale {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
-        let (scale, own) = self.scale.clone();
-        let x = merged(Merging::Product, x, constant(scale, &own, &sizes)?)?;
-        let (offset, own) = self.offset.clone();
-        let x = merged(Merging::Sum, x, constant(offset, &own, &sizes)?)?;
+        let x = scaled(x, &sizes, [&self.scale, &self.offset], false)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 }
@@ -167,12 +195,12 @@ impl Standardise {
         Ok(axes)
     }
 
-    /// Values along the axes, for all others too.
+    /// Values along the axes, and their sizes among those of what arrives.
     fn spread(
         &self,
         (values, own): (Vec<f32>, Vec<usize>),
         sizes: &[usize],
-    ) -> Result<Rows, Error> {
+    ) -> Result<(Vec<f32>, Vec<usize>), Error> {
         let mut shape = vec![1; sizes.len()];
         // As many of the kept axes as there are dimensions, from the last one on.
         for (size, &(axis, _)) in own.iter().rev().zip(self.kept.iter().rev()) {
@@ -181,7 +209,7 @@ impl Standardise {
         if values.len() != shape.iter().product::<usize>() {
             return Err(Error::mismatch("the sizes of a mean", sizes, own));
         }
-        constant(values, &shape, sizes)
+        Ok((values, shape))
     }
 }
 
@@ -223,7 +251,7 @@ impl OneToOne for Standardise {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
-        let [mean, mut variance] = match &self.given {
+        let [mut mean, mut variance] = match &self.given {
             Some(given) => given.clone(),
             None => {
                 let own: Vec<usize> = self.kept.iter().map(|(_, size)| *size).collect();
@@ -237,14 +265,12 @@ impl OneToOne for Standardise {
             .0
             .iter_mut()
             .for_each(|value| *value = at_least(f64::from(value.sqrt()), 1e-7) as f32);
-        let x = if self.invert {
-            let x = merged(Merging::Product, x, self.spread(variance, &sizes)?)?;
-            merged(Merging::Sum, x, self.spread(mean, &sizes)?)?
-        } else {
+        if !self.invert {
             variance.0.iter_mut().for_each(|value| *value = value.recip());
-            let x = merged(Merging::Difference, x, self.spread(mean, &sizes)?)?;
-            merged(Merging::Product, x, self.spread(variance, &sizes)?)?
-        };
+            mean.0.iter_mut().for_each(|value| *value = -*value);
+        }
+        let (variance, mean) = (self.spread(variance, &sizes)?, self.spread(mean, &sizes)?);
+        let x = scaled(x, &sizes, [&variance, &mean], !self.invert)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 

@@ -1,6 +1,6 @@
 use std::iter;
 
-use dfdx::shapes::HasShape;
+use dfdx::{shapes::HasShape, tensor::Cpu};
 use serde_json::Value;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     words,
 };
 use crate::{
+    backend::Backend,
     error::Error,
     fields::{AnySignal, SignalKind},
     layer,
@@ -142,9 +143,6 @@ impl OneToOne for Repeat {
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, .. } = x.numbers()?;
         let (batch, features) = *x.shape();
-        let mut along = all(&[batch, 1, features]);
-        along[1].repeat(self.0);
-        let (x, sizes) = arranged(x, along)?;
-        Flow::plain(x, sizes)
+        Flow::plain(Cpu::repeated(x, self.0)?, [batch, self.0, features])
     }
 }

@@ -1,3 +1,4 @@
+use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{IntoShape, of_length_one},
+    backend::{Backend, IntoShape},
     error::Error,
     fields::AnySignal,
 };
@@ -83,7 +84,7 @@ pub(super) fn normalized(
     let (x, moved) = permuted(x, sizes, &order)?;
     let along: usize = axes.iter().map(|&axis| sizes[axis]).product();
     let rows = sizes.iter().product::<usize>().checked_div(along).unwrap_or(0);
-    let x = of_length_one(x.into_shape(&(rows, along))?, most)?;
+    let x = Cpu::of_length_one(x.into_shape(&(rows, along))?, most)?;
     let x = x.into_shape(&as_rows(&moved)?)?;
     Ok(permuted(x, &moved, &inverse(&order))?.0)
 }

@@ -1,5 +1,4 @@
 use dfdx::{
-    prelude::{ChooseFrom, TryMul},
     shapes::HasShape,
     tensor::{Tape, Tensor},
 };
@@ -8,9 +7,9 @@ use rand::Rng;
 use crate::{
     backend::{
         Backend, Element, OfSamples,
-        memory::{collected, elements, reserved},
+        memory::{elements, reserved},
     },
-    error::{Error, OrDevice},
+    error::Error,
     layer,
     layer::{Layer, trains},
     mask::Mask,
@@ -119,12 +118,7 @@ fn dropped<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let (shape, dev) = (*x.shape(), x.device().clone());
     let factors: Vec<E> = channel_factors(&dev, shape.concrete().as_ref(), mask, rate)?;
-    // Chosen, not multiplied by 0: what is dropped may be infinite.
-    let dropped = collected(&[factors.len()], factors.iter().map(|&factor| factor == E::zero()))?;
-    let dropped = dev.try_tensor_from_vec(dropped, shape).or_device()?;
-    let factors = dev.try_tensor_from_vec(factors, shape).or_device()?;
-    let zeros = dev.try_zeros_like(&shape).or_device()?;
-    dropped.try_choose(zeros.retaped::<T>(), x.try_mul(factors).or_device()?).or_device()
+    D::drop_by(x, &factors)
 }
 
 /// What values with their channels last are multiplied with: for each sample, 0 for the channels that drop, and for the others what makes

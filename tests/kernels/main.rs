@@ -165,6 +165,7 @@ macro_rules! bags {
 // Behind the macros, which they use.
 mod changes;
 mod recurrent;
+mod rows;
 mod tables;
 mod windows;
 

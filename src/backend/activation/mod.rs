@@ -152,7 +152,7 @@ impl ActivationFunction {
     ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
         match self {
             Self::LINEAR => Ok(x),
-            Self::LOG_SOFTMAX => reference::log_softmax(x),
+            Self::LOG_SOFTMAX => D::log_softmax(x),
             Self::RELU => D::relu(x),
             Self::SIGMOID => D::sigmoid(x),
             Self::SOFTMAX => D::softmax(x),

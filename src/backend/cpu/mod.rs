@@ -24,7 +24,7 @@ use super::{
     ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre, ConvWeights, DenseWeights,
     Elementwise, Epilogue, FollowedRows, HiddenStates, ImageShape, IntoShape, NormWeights,
     Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
+    RecurrentWeights, Resampling, Scale, Seen, StepProduct, StepQuery, StepTable, StopGradient,
     WeightCache, Window,
     memory::elements_of,
     parameter, reference,
@@ -252,6 +252,10 @@ impl Backend<f32> for Cpu {
         fn softmax[rows](x);
         fn dropout[samples](x, mask: Option<&Mask>, rate: f64);
         fn bounded_padding[samples](x, mask: Option<&Mask>);
+        fn keep_rows[rows](x, keep: &[bool], other: f32);
+        fn drop_by[rows](x, factors: &[f32]);
+        fn clamp[rows](x, least: f64, most: f64);
+        fn scaled[rows](x, scale: Scale<'_, f32>);
     }
 
     fn add<S: Shape, T: Tape<f32, Self>>(
@@ -267,6 +271,20 @@ impl Backend<f32> for Cpu {
         let sum: Result<Rows<T>, Error> =
             operation!(add, [a, b], (a: Rows<T>, b: Rows<T>, then: ActivationKind), (), Rows<T>);
         sum?.into_shape(&shape)
+    }
+
+    fn choose_rows<S: Shape, T: Tape<f32, Self>>(
+        [x, others]: [Of<S, T>; 2],
+        keep: &[bool],
+    ) -> Result<Of<S, T>, Error> {
+        let shape = *x.shape();
+        if x.shape() != others.shape() {
+            return Err(Error::mismatch("the shapes of a choice", x.shape(), others.shape()));
+        }
+        let both = [rows(x)?, rows(others)?];
+        let chosen: Result<Rows<T>, Error> =
+            operation!(choose_rows, both, (both: [Rows<T>; 2], keep: &[bool]), (), Rows<T>);
+        chosen?.into_shape(&shape)
     }
 
     operations! {
@@ -306,6 +324,13 @@ impl Backend<f32> for Cpu {
         ) -> Normalised<f32, Cpu, T>;
         fn layer_norm[x](x: Rows<T>, weights: NormWeights<f32, Cpu>, centre: Centre;)
             -> Rows<T>;
+        fn log_softmax[x](x: Rows<T>;) -> Rows<T>;
+        fn softmax_along[x](x: Of<(usize, usize, usize), T>;) -> Of<(usize, usize, usize), T>;
+        fn additive_scores[both](both: [Of<(usize, usize, usize), T>; 2], weights: &Of<(usize,)>;)
+            -> Of<(usize, usize, usize), T>;
+        fn prelu[x](x: Rows<T>, alpha: &Of<(usize,)>, places: &[usize];) -> Rows<T>;
+        fn repeated[x](x: Rows<T>, times: usize;) -> Of<(usize, usize, usize), T>;
+        fn of_length_one[x](x: Rows<T>, most: f32;) -> Rows<T>;
         fn resampled[x](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
         fn mean_over_steps[x](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)
             -> Rows<T>;

@@ -82,14 +82,29 @@ pub(crate) fn additive_attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
     options: &AttentionOptions,
 ) -> Result<Steps<E, D, T>, Error> {
     let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
-    let (shape, features) = ((sizes.batch, sizes.queries, sizes.keys), q.shape().2);
-    elements(&[shape.0, shape.1, shape.2, features])?;
+    let shape = (sizes.batch, sizes.queries, sizes.keys);
     if elements_of(&q)? == 0 || elements_of(&k)? == 0 {
         let ((_, tape), (_, more), (v, most)) = (q.split_tape(), k.split_tape(), v.split_tape());
         let out = (shape.0, shape.1, v.shape().2);
         return zeros_after(v.put_tape(tape.merge(more).merge(most)), &out);
     }
+    let scores = D::additive_scores([q, k], weights)?;
+    let shares = dropped(shares_of(scores, &sizes, options)?, &sizes, options.dropout)?;
+    attention_sums(shares, D::bounded_padding(v, options.visible.keys.as_ref())?, &sizes)
+}
+
+pub(crate) fn additive_scores<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    [q, k]: [Steps<E, D, T>; 2],
+    weights: &Tensor<(usize,), E, D>,
+) -> Result<Steps<E, D, T>, Error> {
+    let (batch, queries, features) = *q.shape();
+    let shape = (batch, queries, k.shape().1);
+    if elements_of(&q)? == 0 || elements_of(&k)? == 0 {
+        let ((q, tape), (_, more)) = (q.split_tape(), k.split_tape());
+        return zeros_after(q.put_tape(tape.merge(more)), &shape);
+    }
     let every = (shape.0, shape.1, shape.2, features);
+    elements(&[shape.0, shape.1, shape.2, features])?;
     // They are one tensor where a sequence attends to itself.
     let k = apart(&q, k)?;
     let q = q.try_broadcast_like::<_, Axis<2>>(&every).or_device()?;
@@ -99,9 +114,7 @@ pub(crate) fn additive_attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let cache = WeightCache::default();
     let kernel = weights.clone().into_shape(&(features, 1))?;
     let weights = DenseWeights { kernel, bias: None, cache: &cache };
-    let scores = D::dense(curves, weights, ActivationKind::Nothing)?.into_shape(&shape)?;
-    let shares = dropped(shares_of(scores, &sizes, options)?, &sizes, options.dropout)?;
-    attention_sums(shares, D::bounded_padding(v, options.visible.keys.as_ref())?, &sizes)
+    D::dense(curves, weights, ActivationKind::Nothing)?.into_shape(&shape)
 }
 
 /// Drops shares of each sample.

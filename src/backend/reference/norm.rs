@@ -11,7 +11,8 @@ use crate::{
     backend::{
         ActivationKind, Backend, Centre, Element, NormWeights, Normalised, Seen, keep_rows,
         largest,
-        memory::{collected, filled},
+        memory::{collected, elements_of, filled, listed, look_for_copy},
+        near,
         tape::over_ranks,
         to_values,
     },
@@ -114,9 +115,37 @@ pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     y.try_mul(gamma).or_device()?.try_add(beta).or_device()
 }
 
+pub(crate) fn of_length_one<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    most: E,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (rows, width) = *x.shape();
+    if elements_of(&x)? == 0 {
+        return Ok(x);
+    }
+    let (x, scales) = bounded_squares(x)?;
+    let (x, tape) = x.split_tape();
+    look_for_copy(&x)?;
+    let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
+    let values = to_values(&squares)?;
+    // NaN is not less than anything, and stays.
+    let inverse = |(square, scale): (&E, &E)| match (square.sqrt().recip(), most / *scale) {
+        (inverse, most) if most < inverse => most,
+        (inverse, _) => inverse,
+    };
+    let inverse = listed(values.iter().zip(&scales).map(inverse))?;
+    let slope = |((&square, &inverse), &scale): ((&E, &E), &E)| {
+        if inverse < most / scale { E::of(-0.5) * inverse / square } else { E::zero() }
+    };
+    let slopes = listed(values.iter().zip(&inverse).zip(&scales).map(slope))?;
+    let factors = x.device().try_tensor_from_vec(inverse, (rows,)).or_device()?;
+    let factors = near(squares, values, slopes)?.try_add(factors).or_device()?;
+    along_rows(factors, width)?.try_mul(x).or_device()
+}
+
 /// Rows whose squares are within the range of their type, and by what each was multiplied: a row of huge values is made
 /// smaller by a power of two.
-pub(crate) fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
+fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
 ) -> Result<(Rows<E, D, T>, Vec<E>), Error> {
     let (n, features) = *x.shape();

@@ -13,7 +13,7 @@ use crate::{
         ActivationKind, Backend, Element, Elementwise, IntoShape, WithFunction, check_classes,
         drop_values, dropout_parts,
         memory::{elements_of, filled, listed, look_for_copy},
-        near, random_u64, rows_in_batch, to_values, zeros_after,
+        near, random_u64, rows_in_batch, to_values, turned, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -179,6 +179,12 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let e = without_largest(x)?.try_exp().or_device()?;
     let sum = along_rows(row_sums(e.retaped::<T>())?, width)?;
     e.try_div(sum).or_device()?.into_shape(&shape)
+}
+
+pub(crate) fn softmax_along<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize, usize), E, D, T>,
+) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
+    turned(D::softmax(turned(x)?)?)
 }
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

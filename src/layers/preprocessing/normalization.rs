@@ -1,16 +1,15 @@
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, TryAdd, TryMul},
-    shapes::{Axis, Rank1},
+    shapes::Rank1,
     tensor::{Cpu, Tape, Tensor},
 };
 use serde_json::Value;
 
 use crate::{
-    backend::{Backend, Element, to_values},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, Scale, to_values},
+    error::Error,
     layer,
     layer::Layer,
-    layers::norm::{by_rows, wrong_features, wrong_size},
+    layers::norm::{wrong_features, wrong_size},
     shape::{Fault, Features},
     signal::{LastAxis, StepValues},
     stream::{Streamable, copy_bounded, room},
@@ -105,24 +104,9 @@ where
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let (factor, summand) = self.scales()?;
-        let dev = self.mean.device();
-        In::map(x, |x| {
-            by_rows(x, F, |x| {
-                let rows = *x.shape();
-                let of_each = |values: Vec<E>| {
-                    let one: Tensor<(usize,), E, D> =
-                        dev.try_tensor_from_vec(values, (F,)).or_device()?;
-                    one.try_broadcast_like::<_, Axis<0>>(&rows).or_device()
-                };
-                let (factor, summand) = (of_each(factor)?, of_each(summand)?);
-                // The mean is subtracted first, so that nothing cancels out.
-                if self.invert {
-                    x.try_mul(factor).or_device()?.try_add(summand).or_device()
-                } else {
-                    x.try_add(summand).or_device()?.try_mul(factor).or_device()
-                }
-            })
-        })
+        // The mean is subtracted first, so that nothing cancels out.
+        let scale = Scale { factors: &factor, summands: &summand, sum_first: !self.invert };
+        In::map(x, |x| D::scaled(x, scale))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::{Backend, Element, ImageShape},
-    error::{Error, OrDevice},
+    error::Error,
     fields::{OptionValue, option_words},
 };
 
@@ -158,7 +158,7 @@ impl ValueRange {
         self,
         x: Tensor<ImageShape, E, D, T>,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
-        x.try_clamp(self.lower, self.upper).or_device()
+        D::clamp(x, self.lower, self.upper)
     }
 }
 

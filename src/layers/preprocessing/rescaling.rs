@@ -1,12 +1,9 @@
-use dfdx::{
-    prelude::{TryAdd, TryMul},
-    tensor::Tape,
-};
+use dfdx::tensor::Tape;
 
 use super::element;
 use crate::{
-    backend::{Backend, Element, memory::elements_of},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, Scale},
+    error::Error,
     layer,
     layer::Layer,
     signal::{MaskTransparent, StepValues},
@@ -66,10 +63,7 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Rescali
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         let (scale, offset) = self.elements::<E>()?;
         In::map(x, |x| {
-            if elements_of(&x)? == 0 {
-                return Ok(x);
-            }
-            x.try_mul(scale).or_device()?.try_add(offset).or_device()
+            D::scaled(x, Scale { factors: &[scale], summands: &[offset], sum_first: false })
         })
     }
 }

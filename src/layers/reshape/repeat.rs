@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, repeated},
+    backend::{Backend, Element, IntoShape},
     error::Error,
     layer,
     layer::Layer,
@@ -55,6 +55,6 @@ where
         let x = In::vectors::<F, E, D, T>(x)?;
         let (batch, features) = *x.shape();
         let rows = x.into_shape(&(batch.size(), features.size()))?;
-        repeated(rows, N)?.into_shape(&(batch, Const, features))
+        D::repeated(rows, N)?.into_shape(&(batch, Const, features))
     }
 }

@@ -5,6 +5,8 @@ mod arrange;
 mod attention;
 mod batch_norm;
 mod combine;
+mod additive;
+mod choose;
 mod conv;
 mod crossentropy;
 mod dense;
@@ -16,17 +18,24 @@ mod padding;
 mod pointwise;
 mod pool;
 mod pool2d;
+mod prelu;
 mod recurrent;
 mod reduce;
+mod repeated;
 mod resampling;
+mod scaled;
 mod slopes;
+mod softmax;
 mod streaming;
+mod unit;
 
 pub(super) use add::add;
 pub(crate) use arrange::{Arrangement, arrange_values, join_rows};
 pub(super) use attention::attention;
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(crate) use combine::{Operand, combine};
+pub(super) use additive::additive_scores;
+pub(super) use choose::{choose_rows, drop_by, keep_rows};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
@@ -37,17 +46,22 @@ pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
 pub(super) use layer_norm::layer_norm;
 pub(super) use padding::bounded_padding;
-pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
+pub(super) use pointwise::{clamp, dropout, relu, sigmoid, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
+pub(super) use prelu::prelu;
 pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(crate) use reduce::{Reduce, reduce_values};
+pub(super) use repeated::repeated;
 pub(super) use resampling::resampled;
+pub(super) use scaled::scaled;
 pub(super) use slopes::with_slopes;
+pub(super) use softmax::{log_softmax, softmax, softmax_along};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_attention, step_dense, step_product, step_softmax,
     step_table,
 };
+pub(super) use unit::of_length_one;
 
 use crate::backend::memory::NoMemory;
 use kerata_kernels::{

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
-use super::{JOB, made};
+use super::{JOB, made, map_values};
 use crate::{
     backend::{
         ActivationKind, drop_values, dropout_parts, random_u64, rows_in_batch,
@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     mask::Mask,
 };
-use kerata_kernels::{buffer::Buffer, pointwise, threads::parallel};
+use kerata_kernels::{buffer::Buffer, threads::parallel};
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
 macro_rules! curves {
@@ -72,42 +72,23 @@ fn curve(
 }
 
 /// Whether no gradient has come, as where a loss has gone back to the logits.
-fn passes_nothing(gradient: &[f32]) -> bool {
+pub(super) fn passes_nothing(gradient: &[f32]) -> bool {
     gradient.iter().all(|&g| g == 0.0)
 }
 
-/// The softmax along the last axis.
-pub(crate) fn softmax(
+/// Each value, or the limit that it is beyond. NaN stays.
+pub(crate) fn clamp(
     x: Tensor<(usize, usize), f32, Cpu, Recorder>,
+    least: f64,
+    most: f64,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
-    let (x, mut tape) = x.split_tape();
-    let (shape, mut y) = (*x.shape(), copy(&x)?);
-    let width = shape.1.max(1);
-    let job = JOB.div_ceil(width) * width;
-    parallel(y.chunks_mut(job).collect(), |rows| {
-        rows.chunks_exact_mut(width).for_each(pointwise::softmax);
-    });
-    let y = from_vec(x.device(), shape, y.into())?;
-    if tape.is_on() {
-        let (of_y, result) = (y.clone(), borrow(&y)?);
-        record(&mut tape, move |grads| {
-            let gradient = grads.take(&of_y)?;
-            if passes_nothing(&gradient) {
-                return grads.give(&of_y, gradient);
-            }
-            grads.with(&x, |sums| {
-                let jobs = sums.chunks_mut(job).zip(result.chunks(job)).zip(gradient.chunks(job));
-                parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
-                    let rows = d_x.chunks_exact_mut(width).zip(y.chunks_exact(width));
-                    for ((d_x, y), d_y) in rows.zip(d_y.chunks_exact(width)) {
-                        pointwise::add_softmax_gradient(y, d_y, d_x);
-                    }
-                });
-            })?;
-            grads.give(&of_y, gradient)
-        });
-    }
-    Ok(y.put_tape(tape))
+    let (least, most) = (least as f32, most as f32);
+    let limited = move |x: f32| {
+        let x = if x < least { least } else { x };
+        if x > most { most } else { x }
+    };
+    let slope = move |x: f32, _| if x >= least && x <= most { 1.0 } else { 0.0 };
+    map_values(x, limited, slope)
 }
 
 /// Drops a share of the values of the real steps.

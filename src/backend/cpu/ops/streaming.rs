@@ -19,9 +19,9 @@ use kerata_kernels::{
     buffer::Buffer,
     matrix::Matrix,
     packed::Packed,
-    pointwise,
     query::Query,
     recurrent::{Before, CellKind, Sizes, Step},
+    softmax,
 };
 
 /// A recurrent layer with the room for a step.
@@ -177,5 +177,5 @@ pub(crate) fn step_attention(query: StepQuery<'_, f32>, room: &mut [f32], y: &mu
 }
 
 pub(crate) fn step_softmax(row: &mut [f32]) {
-    pointwise::softmax(row);
+    softmax::softmax(row, row.len());
 }
