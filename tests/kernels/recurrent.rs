@@ -2,6 +2,8 @@
 
 use super::*;
 
+use kerata::{Gru, ResetAfter, ResetBefore, SimpleRnn};
+
 /// A large LSTM, so that several threads share it.
 #[test]
 fn lstm_on_threads() {
@@ -52,6 +54,61 @@ fn lstm_of_few_rows() {
     };
     cases.iter().copied().for_each(check);
     (0..20 * cases.len()).into_par_iter().for_each(|i| check(cases[i % cases.len()]));
+}
+
+/// Functions that the kernels do not have in their loops, under a mask.
+#[test]
+fn other_functions() {
+    use kerata::config::ActivationFunction as Function;
+    let mask = Mask::from_lengths(&[6, 3, 0, 1, 5], 6).unwrap();
+    for (activation, gate) in [
+        (Function::RELU, Function::SIGMOID),
+        (Function::TANH, Function::HARD_SIGMOID),
+        (Function::SOFTSIGN, Function::SILU),
+        (Function::LINEAR, Function::KERAS_2_HARD_SIGMOID),
+        (Function::ELU, Function::SOFTMAX),
+    ] {
+        macro_rules! both {
+            ($layer:ident $(, $gate:ty)?; |$l:ident| $options:expr) => {
+                same!(tensor((5_usize, 6_usize, Const::<4>), 1),
+                    $layer<4, 9, Sequences $(, $gate)?>, $layer<4, 9, Sequences $(, $gate)?, f64>,
+                    |$l| $options,
+                    |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap().into_parts().0);
+                same!(tensor((5_usize, 6_usize, Const::<4>), 1),
+                    $layer<4, 9, LastState $(, $gate)?>, $layer<4, 9, LastState $(, $gate)?, f64>,
+                    |$l| $options, |l, x| l.forward(x).unwrap());
+            };
+        }
+        both!(Lstm; |l| (l.activation, l.recurrent_activation) = (activation, gate));
+        both!(Gru, ResetAfter; |l| (l.activation, l.recurrent_activation) = (activation, gate));
+        both!(Gru, ResetBefore; |l| (l.activation, l.recurrent_activation) = (activation, gate));
+        both!(SimpleRnn; |l| l.activation = activation);
+    }
+}
+
+/// In inference nothing is saved for a way back, and the units may be on threads.
+#[test]
+fn other_functions_in_inference() {
+    use kerata::config::ActivationFunction as Function;
+    for rows in [1_usize, 40] {
+        macro_rules! both {
+            ($layer:ty) => {{
+                let mut layer = <$layer>::build(&Cpu::default()).unwrap();
+                layer.activation = Function::SOFTSIGN;
+                layer.visit(&mut Access::Set(20)).unwrap();
+                let x: Tensor<_, f32, Cpu> = tensor((rows, 20_usize, Const::<40>), 1);
+                let found = layer.forward(x.clone()).unwrap().as_vec();
+                let expected = layer.forward(x.put_tape(OwnedTape::default())).unwrap().as_vec();
+                for (a, b) in found.iter().zip(expected) {
+                    assert!((a - b).abs() < 1e-5, "{a} {b}");
+                }
+            }};
+        }
+        both!(Lstm<40, 100, Sequences>);
+        both!(Gru<40, 100, Sequences>);
+        both!(Gru<40, 100, Sequences, ResetBefore>);
+        both!(SimpleRnn<40, 100, Sequences>);
+    }
 }
 
 proptest! {

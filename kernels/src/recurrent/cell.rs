@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::{Sizes, Steps};
+use super::{Functions, Sizes, Steps};
 use crate::{
     buffer::Buffer,
     gemm::product,
@@ -68,6 +68,8 @@ pub struct StepWeights<'a> {
     pub bias: &'a [f32],
     /// Of the recurrent product: as many, or none.
     pub recurrent_bias: &'a [f32],
+    /// Those of the step, where they are not tanh and the sigmoid.
+    pub functions: Option<&'a Functions>,
 }
 
 /// The state before a step.
@@ -180,11 +182,13 @@ pub struct Weights<'a> {
     pub bias: &'a [f32],
     /// Of the recurrent product, if it has one.
     pub recurrent_bias: &'a [f32],
+    /// The functions of a step, where they are not tanh and the sigmoid.
+    pub functions: Option<&'a Functions>,
 }
 
 impl<'a> Weights<'a> {
     pub(crate) fn step(self, recurrent: &'a [Packed]) -> StepWeights<'a> {
-        let Self { sizes, bias, recurrent_bias, .. } = self;
-        StepWeights { units: sizes.units, recurrent, bias, recurrent_bias }
+        let Self { sizes, bias, recurrent_bias, functions, .. } = self;
+        StepWeights { units: sizes.units, recurrent, bias, recurrent_bias, functions }
     }
 }

@@ -125,12 +125,12 @@ impl Cell for GruResetBefore {
 }
 
 /// The columns of the update and reset gates, and those of the candidate.
-fn apart(kernel: Matrix<'_>, units: usize) -> [Matrix<'_>; 2] {
+pub(super) fn apart(kernel: Matrix<'_>, units: usize) -> [Matrix<'_>; 2] {
     [kernel.columns(0, 2 * units), kernel.columns(2 * units, units)]
 }
 
 /// The gradient of the recurrent kernel: `states` are what the gates and the candidate were multiplied with.
-fn kernel_gradient(
+pub(super) fn kernel_gradient(
     saved_pass: &StepValues,
     (of_gates, of_candidate): (Matrix<'_>, Matrix<'_>),
     candidate: Matrix<'_>,
@@ -154,7 +154,7 @@ fn kernel_gradient(
 
 /// The three gates of a row.
 #[inline(always)]
-fn three(gates: &mut [f32]) -> [&mut [f32]; 3] {
+pub(super) fn three(gates: &mut [f32]) -> [&mut [f32]; 3] {
     let units = gates.len() / 3;
     let (update, rest) = gates.split_at_mut(units);
     let (reset, candidate) = rest.split_at_mut(units);
@@ -177,7 +177,7 @@ fn rows<'a>(
 
 /// The three parts of a bias; zeros are not stored.
 #[inline(always)]
-fn biases(bias: &[f32], units: usize) -> [&[f32]; 3] {
+pub(super) fn biases(bias: &[f32], units: usize) -> [&[f32]; 3] {
     std::array::from_fn(|i| bias.get(i * units..(i + 1) * units).unwrap_or_default())
 }
 

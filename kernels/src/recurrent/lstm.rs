@@ -38,7 +38,7 @@ impl Cell for LstmCell {
 
 /// The gates of a row.
 #[inline(always)]
-fn four(gates: &mut [f32]) -> [&mut [f32]; 4] {
+pub(super) fn four(gates: &mut [f32]) -> [&mut [f32]; 4] {
     let (first, last) = gates.split_at_mut(gates.len() / 2);
     let (input, forget) = first.split_at_mut(first.len() / 2);
     let (candidate, output) = last.split_at_mut(last.len() / 2);

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    RowOut, Sizes, States, Steps, Weights,
+    Functions, RowOut, Sizes, States, Steps, Weights,
     cell::{Before, Cell, RowStates, Step, StepWeights},
 };
 use crate::{
@@ -45,6 +45,7 @@ pub struct Part {
     recurrent: Vec<Packed>,
     bias: Vec<f32>,
     recurrent_bias: Vec<f32>,
+    functions: Option<Functions>,
 }
 
 impl Part {
@@ -78,6 +79,7 @@ impl Part {
                 recurrent: C::pack(Matrix::new(&recurrent, units, C::GATES * width), width)?,
                 bias: cut(weights.bias)?,
                 recurrent_bias: cut(weights.recurrent_bias)?,
+                functions: weights.functions.cloned(),
                 units: of_part,
             })
         };
@@ -93,6 +95,7 @@ impl Part {
             recurrent: &self.recurrent,
             bias: &self.bias,
             recurrent_bias: &self.recurrent_bias,
+            functions: self.functions.as_ref(),
         }
     }
 }

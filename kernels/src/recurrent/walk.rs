@@ -4,10 +4,13 @@ use super::{
     cell::Cell,
     forward::forward,
     gru::{GruResetAfter, GruResetBefore},
+    gru_with::{GruAfterWith, GruBeforeWith},
     inference::infer,
     kind::CellKind,
     lstm::LstmCell,
+    lstm_with::LstmWith,
     simple::Simple,
+    simple_with::SimpleWith,
     small_batch::forward_few,
 };
 use crate::{matrix::Matrix, memory::NoMemory, packed::Packed};
@@ -183,7 +186,18 @@ impl<C: Cell> Walk for C {
 }
 
 impl CellKind {
-    /// The walk over time with this cell.
+    /// The walk over time with this cell and functions of its own.
+    #[inline(never)]
+    pub fn walk_with(self) -> &'static dyn Walk {
+        match self {
+            Self::LstmCell => &LstmWith,
+            Self::GruCell { reset_after: true } => &GruAfterWith,
+            Self::GruCell { .. } => &GruBeforeWith,
+            Self::SimpleCell => &SimpleWith,
+        }
+    }
+
+    /// The walk over time with this cell, by tanh and the sigmoid.
     // Inlined elsewhere, it would have the walks of all cells compiled there again.
     #[inline(never)]
     pub fn walk(self) -> &'static dyn Walk {

@@ -26,6 +26,7 @@ mod resampling;
 mod scaled;
 mod slopes;
 mod softmax;
+mod step_functions;
 mod streaming;
 mod unit;
 

@@ -7,10 +7,14 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
-use super::chunks;
+use super::{
+    chunks,
+    step_functions::{functions, is_fused},
+};
 use crate::{
     backend::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
+        StepFunctions,
         memory::{NoMemory, elements, filled, get_or_make, listed, zeros, zeros_of},
         reference,
         tape::{self, Grads, Recorder, RequiresGrad, Taped, borrow, from_vec, record},
@@ -22,7 +26,9 @@ use kerata_kernels::{
     buffer::Buffer,
     matrix::Matrix,
     packed::Packed,
-    recurrent::{self as kernels, Part, RowGradients, RowOut, Saved, Sizes, States, Steps},
+    recurrent::{
+        self as kernels, Functions, Part, RowGradients, RowOut, Saved, Sizes, States, Steps, Walk,
+    },
     threads::{fixed_chunk, parallel, threads},
 };
 
@@ -50,14 +56,6 @@ pub(crate) fn recurrent(
     let (outputs, states, tape) = run_any(inputs, weights, true)?;
     let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
     Ok((outputs.put_tape(tape), states))
-}
-
-/// Whether the kernels have the functions of a step, and what drops does not differ from gate to gate.
-fn is_fused(
-    inputs: &RecurrentInputs<'_, f32, Cpu, Recorder>,
-    weights: &RecurrentWeights<'_, f32, Cpu>,
-) -> bool {
-    weights.has_usual_functions() && inputs.dropout.is_of_inputs()
 }
 
 /// The output at the last real step.
@@ -91,7 +89,7 @@ fn run_any(
     sequences: bool,
 ) -> Result<Outputs, Error> {
     let RecurrentInputs { x, mask, initial, order, .. } = reference::drop_inputs(inputs)?;
-    let (cell, walk) = (weights.cell, weights.cell.walk());
+    let cell = weights.cell;
     let (x, mut tape) = x.split_tape();
     let ((rows, length, features), units) = (*x.shape(), weights.units());
     let sizes = Sizes { inputs: features, units, length };
@@ -102,6 +100,7 @@ fn run_any(
     let all_outputs = [if sequences { rows } else { 0 }, length, units];
     let (values, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
     let cache = Weights::of(&weights, !tape.is_on())?;
+    let walk = cache.walk();
     let initial = initial.map(|states| (states.h, states.c.filter(|_| cell.has_c())));
     let given = match &initial {
         Some((h, c)) => Some((borrow(h)?, c.as_ref().map(borrow).transpose()?)),
@@ -195,6 +194,9 @@ fn run_any(
 #[derive(Debug)]
 pub(super) struct Weights {
     cell: CellKind,
+    functions: StepFunctions,
+    /// The same, where they are not the usual ones.
+    curves: Option<Functions>,
     kernel: tape::Weights<(usize, usize)>,
     recurrent: tape::Weights<(usize, usize)>,
     bias: Bias,
@@ -250,6 +252,7 @@ impl Weights {
             weights;
         let fits = |kept: &Self| {
             kept.cell == cell
+                && kept.functions == weights.functions
                 && kept.kernel.are_of(kernel)
                 && kept.recurrent.are_of(recurrent_kernel)
                 && kept.bias.is_of(bias)
@@ -257,6 +260,8 @@ impl Weights {
         cache.get(keep, fits, || {
             Ok(Self {
                 cell,
+                functions: weights.functions,
+                curves: functions(weights),
                 kernel: tape::Weights::read(kernel)?,
                 recurrent: tape::Weights::read(recurrent_kernel)?,
                 bias: Bias::of(bias, kernel.shape().1)?,
@@ -269,12 +274,21 @@ impl Weights {
 
     fn kernel(&self, sizes: Sizes) -> kernels::Weights<'_> {
         let (bias, recurrent_bias) = self.bias.parts();
-        kernels::Weights { sizes, kernel: &self.kernel, bias, recurrent_bias }
+        let functions = self.curves.as_ref();
+        kernels::Weights { sizes, kernel: &self.kernel, bias, recurrent_bias, functions }
+    }
+
+    /// The walk over time.
+    pub(super) fn walk(&self) -> &'static dyn Walk {
+        match self.curves {
+            Some(_) => self.cell.walk_with(),
+            None => self.cell.walk(),
+        }
     }
 
     /// All weights in one part, for inference.
     pub(super) fn whole(&self, sizes: Sizes) -> Result<&[Part], NoMemory> {
-        let cut = || self.cell.walk().cut(self.kernel(sizes), &self.recurrent, 1);
+        let cut = || self.walk().cut(self.kernel(sizes), &self.recurrent, 1);
         Ok(get_or_make(&self.whole, cut)?)
     }
 
@@ -301,7 +315,7 @@ impl Backward {
     fn run(self, grads: &mut Grads<'_>) -> Result<(), tape::Failure> {
         let (rows, length, features) = *self.x.shape();
         let units = self.sizes.units;
-        let (cell, walk) = (self.cache.cell, self.cache.cell.walk());
+        let (cell, walk) = (self.cache.cell, self.cache.walk());
         let transposed = walk.pack_transposed(self.cache.recurrent(units), units)?;
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),

@@ -7,7 +7,7 @@ use dfdx::{
     tensor::{Cpu, Tensor},
 };
 
-use super::{dense::Packable, recurrent};
+use super::{dense::Packable, recurrent, step_functions::has_functions};
 use crate::{
     backend::{
         ActivationKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct, StepQuery,
@@ -46,14 +46,8 @@ impl Recurrent {
         let weights = recurrent::Weights::of(weights, true)?;
         weights.whole(sizes)?;
         let room = |width: usize| Ok::<_, Error>(Buffer::zeros(elements(&[rows, width])?)?);
-        Ok(Box::new(Self {
-            weights,
-            sizes,
-            gates: room(wide)?,
-            saved: room(cell.walk().saved() * sizes.units)?,
-            room: room(wide)?,
-            cell,
-        }))
+        let saved = room(weights.walk().saved() * sizes.units)?;
+        Ok(Box::new(Self { weights, sizes, gates: room(wide)?, saved, room: room(wide)?, cell }))
     }
 }
 
@@ -67,7 +61,7 @@ impl RecurrentStep<f32> for Recurrent {
         let Sizes { inputs, units, .. } = self.sizes;
         let Some(part) = self.weights.whole(self.sizes)?.first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
-        let walk = self.cell.walk();
+        let walk = self.weights.walk();
         let width = rows * self.cell.gates() * units;
         let gates = &mut self.gates[..width];
         part.kernel.product(x, gates, false)?;
@@ -89,7 +83,7 @@ pub(crate) fn recurrent_step(
     weights: RecurrentWeights<'_, f32, Cpu>,
     rows: usize,
 ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
-    if !weights.has_usual_functions() {
+    if !has_functions(&weights) {
         return reference::recurrent_step(weights);
     }
     Recurrent::boxed(&weights, rows)

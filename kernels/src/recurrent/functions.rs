@@ -1,0 +1,33 @@
+//! Functions of a step other than tanh and the sigmoid.
+
+use std::{fmt::Debug, sync::Arc};
+
+/// A function of each value.
+pub trait Curve: Debug + Send + Sync {
+    /// Puts the results in the place of the arguments.
+    fn apply(&self, values: &mut [f32]);
+
+    /// Puts the slopes in the place of the arguments, given the results.
+    fn slopes(&self, arguments: &mut [f32], results: &[f32]);
+}
+
+/// Those of a step.
+#[derive(Debug, Clone)]
+pub struct Functions {
+    /// The activation.
+    pub activation: Arc<dyn Curve>,
+    /// That of the gates.
+    pub gate: Arc<dyn Curve>,
+}
+
+/// Applies a function. With `slopes`, these get its slopes.
+pub(super) fn apply(curve: &dyn Curve, values: &mut [f32], slopes: Option<&mut [f32]>) {
+    match slopes {
+        Some(slopes) => {
+            slopes.copy_from_slice(values);
+            curve.apply(values);
+            curve.slopes(slopes, values);
+        }
+        None => curve.apply(values),
+    }
+}
