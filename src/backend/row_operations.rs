@@ -63,6 +63,14 @@ macro_rules! row_operations {
             reference::repeated(x, times)
         }
 
+        /// Rows, each plus one row.
+        fn add_row<T: Tape<E, Self>>(
+            x: Tensor<(usize, usize), E, Self, T>,
+            row: &Tensor<(usize,), E, Self>,
+        ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
+            reference::add_row(x, row)
+        }
+
         /// Rows of length 1. None is multiplied by more than `most`: a row of zeros stays.
         fn of_length_one<T: Tape<E, Self>>(
             x: Tensor<(usize, usize), E, Self, T>,

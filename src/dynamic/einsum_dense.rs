@@ -1,4 +1,4 @@
-use dfdx::tensor::Cpu;
+use dfdx::{shapes::HasShape, tensor::Cpu};
 use serde_json::Value;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{IntoShape, Recorder, WeightCache},
+    backend::{Backend, IntoShape, Recorder, WeightCache, memory::elements},
     error::Error,
     fields::{AnySignal, Initializer},
 };
@@ -213,7 +213,14 @@ impl OneToOne for EinsumDense {
         let mut y = plan.equation.apply(vec![(x, sizes), (weights, kernel)], &self.cache)?;
         if let Some(bias) = plan.bias {
             let flat = self.weights.flat("bias")?;
-            let own = [vec![1; gives.len() - bias.len()], known(&bias, "bias")?].concat();
+            let along = known(&bias, "bias")?;
+            if gives.ends_with(&along) && !gives.contains(&0) {
+                let (shape, width) = (*y.shape(), flat.shape().0);
+                let rows = (elements(&gives)? / width, width);
+                y = Cpu::add_row(y.into_shape(&rows)?, &flat)?.into_shape(&shape)?;
+                return Flow::plain(y, gives)?.numbers()?.map(|y| self.activation.apply(y));
+            }
+            let own = [vec![1; gives.len() - bias.len()], along].concat();
             let rows = super::flow::as_rows(&own)?;
             let x = flat.into_shape(&rows)?.retaped::<Recorder>();
             let bias = stretched(Numbers { x, sizes: own, mask: None }, &gives)?;

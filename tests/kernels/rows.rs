@@ -2,6 +2,7 @@
 
 use super::*;
 
+use dfdx::prelude::ReshapeTo;
 use kerata::{
     AdditiveAttention, Normalization, PRelu, PRelu1d, PRelu2d, Rescaling, backend::Scale,
 };
@@ -128,4 +129,13 @@ fn rows_that_are_chosen() {
     let x = Cpu::default().tensor_from_vec(vec![1.0_f32, f32::NAN, 2.0], (3_usize, 1_usize));
     let kept = Cpu::keep_rows(x.leaky_trace(), &[true, false, true], 0.0).unwrap();
     assert_eq!(kept.square().sum().backward().get(&x).as_vec(), [2.0, 0.0, 4.0]);
+}
+
+/// A row that is a weight; here that of another layer.
+#[test]
+fn a_row_that_is_added() {
+    same!(tensor((90_usize, 7_usize), 1), PRelu<7>, PRelu<7, f64>, |l, x| {
+        let row = l.alpha.clone().try_reshape_like(&(7_usize,)).unwrap();
+        Cpu::add_row(x, &row).unwrap()
+    });
 }

@@ -330,6 +330,7 @@ impl Backend<f32> for Cpu {
             -> Of<(usize, usize, usize), T>;
         fn prelu[x](x: Rows<T>, alpha: &Of<(usize,)>, places: &[usize];) -> Rows<T>;
         fn repeated[x](x: Rows<T>, times: usize;) -> Of<(usize, usize, usize), T>;
+        fn add_row[x](x: Rows<T>, row: &Of<(usize,)>;) -> Rows<T>;
         fn of_length_one[x](x: Rows<T>, most: f32;) -> Rows<T>;
         fn resampled[x](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
         fn mean_over_steps[x](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)

@@ -38,7 +38,7 @@ pub(super) use prelu::prelu;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
 pub(super) use recurrent::{drop_inputs, recurrent, recurrent_last, recurrent_states};
 pub(super) use resampling::resampled;
-pub(super) use rows::{choose_rows, clamp, drop_by, keep_rows, scaled};
+pub(super) use rows::{add_row, choose_rows, clamp, drop_by, keep_rows, scaled};
 pub(crate) use slopes::with_slopes;
 pub(crate) use sparsemax::{sparse_threshold, sparsemax};
 pub(super) use streaming::{

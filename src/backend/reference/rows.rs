@@ -6,10 +6,12 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
+use super::sums::every_row;
 use crate::{
     backend::{
         Backend, Element, IntoShape, Scale, apart,
         memory::{collected, elements, elements_of, filled},
+        operands::same,
     },
     error::{Error, OrDevice},
     shape::Shape,
@@ -64,6 +66,18 @@ pub(crate) fn drop_by<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let factors = dev.try_tensor_from_vec(factors, shape).or_device()?;
     let zeros = dev.try_zeros_like(&shape).or_device()?;
     dropped.try_choose(zeros.retaped::<T>(), x.try_mul(factors).or_device()?).or_device()
+}
+
+pub(crate) fn add_row<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    row: &Tensor<(usize,), E, D>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (n, width) = *x.shape();
+    same("the shape of a row", &(width,), row.shape())?;
+    match n * width {
+        0 => Ok(x),
+        _ => x.try_add(every_row(row.retaped::<T>(), n)?).or_device(),
+    }
 }
 
 pub(crate) fn clamp<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

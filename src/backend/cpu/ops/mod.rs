@@ -1,12 +1,13 @@
 //! The kernels as operations on dfdx's tape.
 
 mod add;
+mod add_row;
+mod additive;
 mod arrange;
 mod attention;
 mod batch_norm;
-mod combine;
-mod additive;
 mod choose;
+mod combine;
 mod conv;
 mod crossentropy;
 mod dense;
@@ -31,12 +32,13 @@ mod streaming;
 mod unit;
 
 pub(super) use add::add;
+pub(super) use add_row::add_row;
+pub(super) use additive::additive_scores;
 pub(crate) use arrange::{Arrangement, arrange_values, join_rows};
 pub(super) use attention::attention;
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
-pub(crate) use combine::{Operand, combine};
-pub(super) use additive::additive_scores;
 pub(super) use choose::{choose_rows, drop_by, keep_rows};
+pub(crate) use combine::{Operand, combine};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
