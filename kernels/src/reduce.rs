@@ -2,8 +2,8 @@
 
 use crate::{
     memory::NoMemory,
-    pointwise::exponentials,
     simd::vectorized,
+    softmax::exponentials,
     sums::{add_rows, total},
 };
 

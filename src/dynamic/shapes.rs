@@ -7,7 +7,7 @@ use super::{
     flow::{Flow, Numbers},
     op::OneToOne,
     options::Options,
-    places::{all, arranged, permuted},
+    places::permuted,
     words,
 };
 use crate::{
