@@ -10,6 +10,7 @@ use super::{JOB, made};
 use crate::{
     backend::{
         memory::{collected, elements_of},
+        operands::same,
         tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
@@ -87,6 +88,7 @@ pub(crate) fn keep_rows(x: Rows, keep: &[bool], other: f32) -> Result<Rows, Erro
 
 /// The values of the rows to keep, and those of `others` instead of the rest.
 pub(crate) fn choose_rows([x, others]: [Rows; 2], keep: &[bool]) -> Result<Rows, Error> {
+    same("the shape of the other rows", x.shape(), others.shape())?;
     let keep = Keep::new(keep, &x)?;
     let ((x, tape), (others, more)) = (x.split_tape(), others.split_tape());
     let mut tape = tape.merge(more);
