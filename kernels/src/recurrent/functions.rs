@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 /// A function of each value.
-pub trait Curve: Debug + Send + Sync {
+pub trait Function: Debug + Send + Sync {
     /// Puts the results in the place of the arguments.
     fn apply(&self, values: &mut [f32]);
 
@@ -15,13 +15,13 @@ pub trait Curve: Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Functions {
     /// The activation.
-    pub activation: Arc<dyn Curve>,
+    pub activation: Arc<dyn Function>,
     /// That of the gates.
-    pub gate: Arc<dyn Curve>,
+    pub gate: Arc<dyn Function>,
 }
 
 /// Applies a function. With `slopes`, these get its slopes.
-pub(super) fn apply(curve: &dyn Curve, values: &mut [f32], slopes: Option<&mut [f32]>) {
+pub(super) fn apply(curve: &dyn Function, values: &mut [f32], slopes: Option<&mut [f32]>) {
     match slopes {
         Some(slopes) => {
             slopes.copy_from_slice(values);

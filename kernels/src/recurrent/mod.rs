@@ -24,7 +24,7 @@ mod walk;
 pub use backward::{RowGradients, WeightGradients};
 pub use cell::{Before, Step, StepWeights, Weights};
 pub use forward::{RowOut, Saved};
-pub use functions::{Curve, Functions};
+pub use functions::{Function, Functions};
 pub use kind::{CellKind, StepOrder};
 pub use small_batch::Part;
 pub use steps::Steps;

@@ -8,13 +8,13 @@ use crate::backend::{
     ActivationFunction, Elementwise, RecurrentInputs, RecurrentWeights, WithFunction,
     tape::Recorder,
 };
-use kerata_kernels::recurrent::{Curve, Functions};
+use kerata_kernels::recurrent::{Function, Functions};
 
 /// A function of each value, or none at all.
 #[derive(Debug)]
-struct Function(ActivationFunction);
+struct OfEach(ActivationFunction);
 
-impl Curve for Function {
+impl Function for OfEach {
     fn apply(&self, values: &mut [f32]) {
         let kind = self.0.fused();
         if kind.is_fused() {
@@ -67,7 +67,7 @@ pub(super) fn is_fused(
 pub(super) fn functions(weights: &RecurrentWeights<'_, f32, Cpu>) -> Option<Functions> {
     let functions = weights.functions;
     (!weights.has_usual_functions()).then(|| Functions {
-        activation: Arc::new(Function(functions.activation)),
-        gate: Arc::new(Function(functions.gate)),
+        activation: Arc::new(OfEach(functions.activation)),
+        gate: Arc::new(OfEach(functions.gate)),
     })
 }
