@@ -2,22 +2,26 @@
 
 use crate::{simd::vectorized, sums::total};
 
-/// One over the length of a row, at most `most`: a row of zeros stays. NaN stays.
+/// One over the length of a row, at most `most`: a row of zeros stays. NaN stays. `None` if the squares are beyond the range of
+/// `f32`.
 #[inline(always)]
-fn inverse(x: &[f32], most: f32) -> f32 {
+fn inverse(x: &[f32], most: f32) -> Option<f32> {
     let squares = total(x.len(), |i| x[i] * x[i]);
-    let inverse = match squares.is_infinite() {
-        true => inverse_of_huge(x),
-        false => 1.0 / (squares as f32).sqrt(),
-    };
-    if most < inverse { most } else { inverse }
+    let inverse = 1.0 / (squares as f32).sqrt();
+    (squares <= f64::from(f32::MAX) || squares.is_nan()).then_some(if most < inverse {
+        most
+    } else {
+        inverse
+    })
 }
 
-/// That of a row whose squares are beyond the range of `f32`.
+/// Brings a row of huge values to length 1, in double precision: the factor may be less than the least normal number.
 #[cold]
-fn inverse_of_huge(x: &[f32]) -> f32 {
+fn huge(y: &mut [f32], x: &[f32]) -> f32 {
     let squares: f64 = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    (1.0 / squares.sqrt()) as f32
+    let inverse = 1.0 / squares.sqrt();
+    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (f64::from(x) * inverse) as f32);
+    inverse as f32
 }
 
 vectorized! {
@@ -25,8 +29,13 @@ vectorized! {
     pub fn forward<'a>(y: &'a mut [f32], x: &'a [f32], factors: &'a mut [f32], width: usize, most: f32) {
         let rows = y.chunks_exact_mut(width.max(1)).zip(x.chunks_exact(width.max(1)));
         for ((y, x), factor) in rows.zip(factors) {
-            *factor = inverse(&x[..width], most);
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = x * *factor);
+            *factor = match inverse(&x[..width], most) {
+                Some(factor) => {
+                    y.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
+                    factor
+                }
+                None => huge(y, x),
+            };
         }
     }
 }
