@@ -141,7 +141,7 @@ pub(crate) fn with_options(config: &Config) -> Option<Elementwise> {
             let has_own = config.class_name == "LeakyReLU" || options != ReluOptions::default();
             has_own.then_some(options.into())
         }
-        "ELU" => number("alpha").filter(|&alpha| alpha != 1.0).map(Elementwise::Elu),
+        "ELU" => number("alpha").filter(|&alpha| alpha != 1.0).map(Elementwise::OfElu),
         _ => None,
     }
 }

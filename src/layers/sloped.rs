@@ -136,7 +136,7 @@ impl LeakyReluLayer {
 
 impl EluLayer {
     fn function(&self) -> Elementwise {
-        Elementwise::Elu(self.alpha)
+        Elementwise::OfElu(self.alpha)
     }
 }
 

@@ -9,46 +9,48 @@ use crate::simd::vectorized;
 use functions::*;
 
 /// A function of each value.
+///
+/// The names are not those of the layers, as those of an [`ActivationKind`](crate::activation::ActivationKind) are not.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Curve {
+pub enum Pointwise {
     /// `x`, or below 0 `alpha (exp(x) - 1)`.
-    Elu {
+    OfElu {
         /// What it ends at.
         alpha: f64,
     },
     /// `exp(x)`.
-    Exponential,
+    OfExponential,
     /// `x` times the share of a normal distribution that is below `x`.
-    Gelu,
+    OfGelu,
     /// `ln(1 / (1 + exp(-x)))`.
-    LogSigmoid,
+    OfLogSigmoid,
     /// `x tanh(ln(1 + exp(x)))`.
-    Mish,
-    /// An `Elu`, `scale` times, whose slope at 0 is that from above.
-    Selu {
+    OfMish,
+    /// An ELU, `scale` times, whose slope at 0 is that from above.
+    OfSelu {
         /// What it ends at, before it is scaled.
         alpha: f64,
         /// The slope above 0.
         scale: f64,
     },
     /// `x / (1 + exp(-x))`.
-    Silu,
+    OfSilu,
     /// `ln(1 + exp(x))`.
-    Softplus,
+    OfSoftplus,
     /// `(x + sqrt(x x + 4)) / 2`.
-    Squareplus,
+    OfSquareplus,
     /// `x - tanh(x)`.
-    TanhShrink,
+    OfTanhShrink,
 }
 
-/// Values that a [`Curve`] may be fast for.
+/// Values that a [`Pointwise`] may be fast for.
 pub trait Curved: Sized {
     /// Puts the function of each value in its place, if there is a fast one for the type.
-    fn curve(curve: Curve, values: &mut [Self]) -> bool;
+    fn curve(curve: Pointwise, values: &mut [Self]) -> bool;
 }
 
 impl Curved for f32 {
-    fn curve(curve: Curve, values: &mut [f32]) -> bool {
+    fn curve(curve: Pointwise, values: &mut [f32]) -> bool {
         curve.apply(values);
         true
     }
@@ -56,12 +58,12 @@ impl Curved for f32 {
 
 /// The functions are not exact enough for these.
 impl Curved for f64 {
-    fn curve(_: Curve, _: &mut [f64]) -> bool {
+    fn curve(_: Pointwise, _: &mut [f64]) -> bool {
         false
     }
 }
 
-impl Curve {
+impl Pointwise {
     /// Puts the function of each value in its place.
     pub fn apply(self, values: &mut [f32]) {
         apply(self, values);
@@ -75,55 +77,55 @@ impl Curve {
 }
 
 vectorized! {
-    fn apply<'a>(curve: Curve, values: &'a mut [f32]) {
+    fn apply<'a>(curve: Pointwise, values: &'a mut [f32]) {
         match curve {
-            Curve::Elu { alpha } => each(values, |x| elu(x, alpha)),
-            Curve::Exponential => each(values, exp),
-            Curve::Gelu => each(values, |x| above(x) * normal(x).0),
-            Curve::LogSigmoid => each(values, |x| -softplus(-x)),
-            Curve::Mish => each(values, |x| {
+            Pointwise::OfElu { alpha } => each(values, |x| elu(x, alpha)),
+            Pointwise::OfExponential => each(values, exp),
+            Pointwise::OfGelu => each(values, |x| above(x) * normal(x).0),
+            Pointwise::OfLogSigmoid => each(values, |x| -softplus(-x)),
+            Pointwise::OfMish => each(values, |x| {
                 let Ratio { part, rest } = ratio(x);
                 above(x) * part / (part + rest)
             }),
-            Curve::Selu { alpha, scale } => each(values, |x| scale * elu(x, alpha)),
-            Curve::Silu => each(values, |x| above(x) / (1.0 + exp(-x))),
-            Curve::Softplus => each(values, softplus),
-            Curve::Squareplus => each(values, |x| squareplus(x).0),
-            Curve::TanhShrink => each(values, tanh_shrink),
+            Pointwise::OfSelu { alpha, scale } => each(values, |x| scale * elu(x, alpha)),
+            Pointwise::OfSilu => each(values, |x| above(x) / (1.0 + exp(-x))),
+            Pointwise::OfSoftplus => each(values, softplus),
+            Pointwise::OfSquareplus => each(values, |x| squareplus(x).0),
+            Pointwise::OfTanhShrink => each(values, tanh_shrink),
         }
     }
 }
 
 vectorized! {
-    fn add_gradient<'a>(curve: Curve, x: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32]) {
+    fn add_gradient<'a>(curve: Pointwise, x: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32]) {
         match curve {
-            Curve::Elu { alpha } => add(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
-            Curve::Exponential => add(x, d_y, d_x, exp),
-            Curve::Gelu => add(x, d_y, d_x, |x| {
+            Pointwise::OfElu { alpha } => add(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
+            Pointwise::OfExponential => add(x, d_y, d_x, exp),
+            Pointwise::OfGelu => add(x, d_y, d_x, |x| {
                 let (share, density) = normal(x);
                 share + between(x) * density
             }),
-            Curve::LogSigmoid => add(x, d_y, d_x, |x| sigmoid(-x)),
-            Curve::Mish => add(x, d_y, d_x, |x| {
+            Pointwise::OfLogSigmoid => add(x, d_y, d_x, |x| sigmoid(-x)),
+            Pointwise::OfMish => add(x, d_y, d_x, |x| {
                 let Ratio { part, rest } = ratio(x);
                 let all = part + rest;
                 part / all + between(x) * sigmoid(x) * (rest * (2.0 * part + rest)) / (all * all)
             }),
-            Curve::Selu { alpha, scale } => add(x, d_y, d_x, |x| {
+            Pointwise::OfSelu { alpha, scale } => add(x, d_y, d_x, |x| {
                 if x >= 0.0 { scale } else { scale * alpha * exp(x) }
             }),
-            Curve::Silu => add(x, d_y, d_x, |x| {
+            Pointwise::OfSilu => add(x, d_y, d_x, |x| {
                 let e = exp(-x);
                 let share = 1.0 / (1.0 + e);
                 share + between(x) * share * (e * share)
             }),
-            Curve::Softplus => add(x, d_y, d_x, sigmoid),
-            Curve::Squareplus => add(x, d_y, d_x, |x| {
+            Pointwise::OfSoftplus => add(x, d_y, d_x, sigmoid),
+            Pointwise::OfSquareplus => add(x, d_y, d_x, |x| {
                 // The square of more is infinite.
                 let (y, root) = squareplus(within(x, 1e100));
                 0.5 * y / root
             }),
-            Curve::TanhShrink => add(x, d_y, d_x, |x| tanh(x) * tanh(x)),
+            Pointwise::OfTanhShrink => add(x, d_y, d_x, |x| tanh(x) * tanh(x)),
         }
     }
 }
@@ -147,20 +149,20 @@ fn add(x: &[f32], d_y: &[f32], d_x: &mut [f32], slope: impl Fn(f64) -> f64) {
 mod tests {
     use super::*;
 
-    const ALL: [Curve; 10] = [
-        Curve::Elu { alpha: 0.5 },
-        Curve::Exponential,
-        Curve::Gelu,
-        Curve::LogSigmoid,
-        Curve::Mish,
-        Curve::Selu { alpha: 1.5, scale: 1.25 },
-        Curve::Silu,
-        Curve::Softplus,
-        Curve::Squareplus,
-        Curve::TanhShrink,
+    const ALL: [Pointwise; 10] = [
+        Pointwise::OfElu { alpha: 0.5 },
+        Pointwise::OfExponential,
+        Pointwise::OfGelu,
+        Pointwise::OfLogSigmoid,
+        Pointwise::OfMish,
+        Pointwise::OfSelu { alpha: 1.5, scale: 1.25 },
+        Pointwise::OfSilu,
+        Pointwise::OfSoftplus,
+        Pointwise::OfSquareplus,
+        Pointwise::OfTanhShrink,
     ];
 
-    fn of(curve: Curve, x: f32) -> f32 {
+    fn of(curve: Pointwise, x: f32) -> f32 {
         // More than one vector, and an end.
         let mut values = [x; 19];
         curve.apply(&mut values);
@@ -169,7 +171,7 @@ mod tests {
         values[0]
     }
 
-    fn slope(curve: Curve, x: f32) -> f32 {
+    fn slope(curve: Pointwise, x: f32) -> f32 {
         let mut sums = [0.5_f32; 19];
         curve.add_gradient(&[x; 19], &[1.0; 19], &mut sums);
         sums[18] - 0.5
@@ -189,24 +191,28 @@ mod tests {
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
             let root = (wide * wide + 4.0).sqrt();
             for (curve, right) in [
-                (Curve::Elu { alpha: 0.5 }, if x > 0.0 { wide } else { 0.5 * wide.exp_m1() }),
-                (Curve::Exponential, wide.exp()),
-                (Curve::LogSigmoid, -softplus(-wide)),
-                (Curve::Mish, wide * softplus(wide).tanh()),
-                (Curve::Silu, wide / (1.0 + (-wide).exp())),
-                (Curve::Softplus, softplus(wide)),
+                (Pointwise::OfElu { alpha: 0.5 }, if x > 0.0 { wide } else { 0.5 * wide.exp_m1() }),
+                (Pointwise::OfExponential, wide.exp()),
+                (Pointwise::OfLogSigmoid, -softplus(-wide)),
+                (Pointwise::OfMish, wide * softplus(wide).tanh()),
+                (Pointwise::OfSilu, wide / (1.0 + (-wide).exp())),
+                (Pointwise::OfSoftplus, softplus(wide)),
                 (
-                    Curve::Squareplus,
+                    Pointwise::OfSquareplus,
                     if x < 0.0 { 2.0 / (root - wide) } else { 0.5 * (wide + root) },
                 ),
             ] {
                 agree(of(curve, x), right, &format!("{curve:?} of {x:e}"));
             }
             if x.abs() > 0.1 {
-                agree(of(Curve::TanhShrink, x), wide - wide.tanh(), "the rest of a tanh");
+                agree(of(Pointwise::OfTanhShrink, x), wide - wide.tanh(), "the rest of a tanh");
             }
         }
-        agree(of(Curve::TanhShrink, 1e-3), 3.333_332e-10 + 1.583e-17, "the rest of a small tanh");
+        agree(
+            of(Pointwise::OfTanhShrink, 1e-3),
+            3.333_332e-10 + 1.583e-17,
+            "the rest of a small tanh",
+        );
     }
 
     /// By 40 digits.
@@ -226,8 +232,8 @@ mod tests {
             (3.0, 2.995_950_305_9, 1.011_945_647_2),
             (8.0, 8.0, 1.0),
         ] {
-            agree(of(Curve::Gelu, x), y, &format!("at {x}"));
-            assert!((f64::from(slope(Curve::Gelu, x)) - d).abs() < 2e-7, "the slope at {x}");
+            agree(of(Pointwise::OfGelu, x), y, &format!("at {x}"));
+            assert!((f64::from(slope(Pointwise::OfGelu, x)) - d).abs() < 2e-7, "the slope at {x}");
         }
     }
 
@@ -248,25 +254,25 @@ mod tests {
     fn far_away_and_nan() {
         let infinity = f32::INFINITY;
         for (curve, low, high) in [
-            (Curve::Elu { alpha: 0.5 }, -0.5, infinity),
-            (Curve::Exponential, 0.0, infinity),
-            (Curve::Gelu, 0.0, infinity),
-            (Curve::LogSigmoid, -infinity, 0.0),
-            (Curve::Mish, 0.0, infinity),
-            (Curve::Selu { alpha: 1.5, scale: 1.25 }, -1.875, infinity),
-            (Curve::Silu, 0.0, infinity),
-            (Curve::Softplus, 0.0, infinity),
-            (Curve::Squareplus, 0.0, infinity),
-            (Curve::TanhShrink, -infinity, infinity),
+            (Pointwise::OfElu { alpha: 0.5 }, -0.5, infinity),
+            (Pointwise::OfExponential, 0.0, infinity),
+            (Pointwise::OfGelu, 0.0, infinity),
+            (Pointwise::OfLogSigmoid, -infinity, 0.0),
+            (Pointwise::OfMish, 0.0, infinity),
+            (Pointwise::OfSelu { alpha: 1.5, scale: 1.25 }, -1.875, infinity),
+            (Pointwise::OfSilu, 0.0, infinity),
+            (Pointwise::OfSoftplus, 0.0, infinity),
+            (Pointwise::OfSquareplus, 0.0, infinity),
+            (Pointwise::OfTanhShrink, -infinity, infinity),
         ] {
             assert_eq!([of(curve, -infinity), of(curve, infinity)], [low, high], "{curve:?}");
             assert!(of(curve, f32::NAN).is_nan() && slope(curve, f32::NAN).is_nan(), "{curve:?}");
-            if curve != Curve::Exponential {
+            if curve != Pointwise::OfExponential {
                 let slopes = [-infinity, -1e5, 1e5, infinity].map(|x| slope(curve, x));
                 let right = match curve {
-                    Curve::LogSigmoid => [1.0, 1.0, 0.0, 0.0],
-                    Curve::Selu { .. } => [0.0, 0.0, 1.25, 1.25],
-                    Curve::TanhShrink => [1.0; 4],
+                    Pointwise::OfLogSigmoid => [1.0, 1.0, 0.0, 0.0],
+                    Pointwise::OfSelu { .. } => [0.0, 0.0, 1.25, 1.25],
+                    Pointwise::OfTanhShrink => [1.0; 4],
                     _ => [0.0, 0.0, 1.0, 1.0],
                 };
                 assert_eq!(slopes, right, "{curve:?}");

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use kerata_kernels::curves::Curve;
+use kerata_kernels::curves::Pointwise;
 
 use super::{
     ActivationFunction, ReluOptions, WithFunction,
@@ -24,9 +24,9 @@ pub enum Elementwise {
     /// An activation of Keras, if it is a function of each value.
     Named(ActivationFunction),
     /// Keras's layers `ReLU` and `LeakyReLU`.
-    Relu(ReluOptions),
+    OfRelu(ReluOptions),
     /// Keras's layer `ELU`, by its `alpha`.
-    Elu(f64),
+    OfElu(f64),
 }
 
 impl Elementwise {
@@ -34,8 +34,8 @@ impl Elementwise {
     pub(crate) fn with<E: Element, W: WithFunction<E>>(self, with: W) -> Option<W::Out> {
         match self {
             Self::Named(function) => function.with(with),
-            Self::Relu(options) => Some(with.run(options.function(), options.slope())),
-            Self::Elu(alpha) => {
+            Self::OfRelu(options) => Some(with.run(options.function(), options.slope())),
+            Self::OfElu(alpha) => {
                 let alpha = E::of(alpha);
                 // Not by the result: below, nothing is left of its digits.
                 let slope = move |x: E, _| if x > E::zero() { E::one() } else { alpha * x.exp() };
@@ -45,23 +45,23 @@ impl Elementwise {
     }
 
     /// The same as a kernel, if there is one.
-    pub(crate) fn curve(self) -> Option<Curve> {
+    pub(crate) fn curve(self) -> Option<Pointwise> {
         use ActivationFunction as Of;
 
         Some(match self {
-            Self::Elu(alpha) => Curve::Elu { alpha },
-            Self::Relu(_) => return None,
+            Self::OfElu(alpha) => Pointwise::OfElu { alpha },
+            Self::OfRelu(_) => return None,
             Self::Named(function) => match function {
-                Of::CELU | Of::ELU => Curve::Elu { alpha: 1.0 },
-                Of::EXPONENTIAL => Curve::Exponential,
-                Of::GELU => Curve::Gelu,
-                Of::LOG_SIGMOID => Curve::LogSigmoid,
-                Of::MISH => Curve::Mish,
-                Of::SELU => Curve::Selu { alpha: SELU_ALPHA, scale: SELU_SCALE },
-                Of::SILU => Curve::Silu,
-                Of::SOFTPLUS => Curve::Softplus,
-                Of::SQUAREPLUS => Curve::Squareplus,
-                Of::TANH_SHRINK => Curve::TanhShrink,
+                Of::CELU | Of::ELU => Pointwise::OfElu { alpha: 1.0 },
+                Of::EXPONENTIAL => Pointwise::OfExponential,
+                Of::GELU => Pointwise::OfGelu,
+                Of::LOG_SIGMOID => Pointwise::OfLogSigmoid,
+                Of::MISH => Pointwise::OfMish,
+                Of::SELU => Pointwise::OfSelu { alpha: SELU_ALPHA, scale: SELU_SCALE },
+                Of::SILU => Pointwise::OfSilu,
+                Of::SOFTPLUS => Pointwise::OfSoftplus,
+                Of::SQUAREPLUS => Pointwise::OfSquareplus,
+                Of::TANH_SHRINK => Pointwise::OfTanhShrink,
                 _ => return None,
             },
         })
@@ -92,7 +92,7 @@ impl From<ActivationFunction> for Elementwise {
 
 impl From<ReluOptions> for Elementwise {
     fn from(options: ReluOptions) -> Self {
-        Self::Relu(options)
+        Self::OfRelu(options)
     }
 }
 
@@ -100,8 +100,8 @@ impl fmt::Display for Elementwise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(function) => function.fmt(f),
-            Self::Relu(_) => f.write_str("\"relu\""),
-            Self::Elu(_) => f.write_str("\"elu\""),
+            Self::OfRelu(_) => f.write_str("\"relu\""),
+            Self::OfElu(_) => f.write_str("\"elu\""),
         }
     }
 }

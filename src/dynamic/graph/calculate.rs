@@ -303,7 +303,7 @@ impl Kind {
             "LeakyRelu" => said("negative_slope").map(|negative_slope| {
                 ReluOptions { negative_slope, ..ReluOptions::default() }.into()
             }),
-            "Elu" => said("alpha").map(Elementwise::Elu),
+            "Elu" => said("alpha").map(Elementwise::OfElu),
             "Celu" | "HardShrink" | "SoftShrink" | "Squareplus" => {
                 let (key, usual) = match class {
                     "Celu" => ("alpha", 1.0),
