@@ -29,7 +29,7 @@ impl Cell for GruResetAfter {
     const HAS_C: bool = false;
 
     fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
+        pack_apart(kernel, units, Matrix::transposed)
     }
 
     fn forward(step: Step<'_>) -> Result<(), NoMemory> {
@@ -58,13 +58,7 @@ impl Cell for GruResetAfter {
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
-        // Its gradients are those of the inputs but for the candidate, where the reset gate comes between.
-        let candidate = Matrix::new(&saved_pass.saved, total, units);
-        let states = Matrix::new(states, total, units);
-        let kernel = kernel_gradient(saved_pass, (states, states), candidate, total, units)?;
-        let mut bias = column_sums(&saved_pass.gates, 3 * units)?;
-        bias[2 * units..].copy_from_slice(&column_sums(&saved_pass.saved, units)?);
-        Ok((kernel, bias))
+        gradient_after(saved_pass, states, total, [units, Self::SAVED])
     }
 }
 
@@ -77,11 +71,11 @@ impl Cell for GruResetBefore {
     const SPLITS: bool = false;
 
     fn pack(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(Packed::new).collect()
+        pack_apart(kernel, units, |part| part)
     }
 
     fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
+        pack_apart(kernel, units, Matrix::transposed)
     }
 
     fn forward(mut step: Step<'_>) -> Result<(), NoMemory> {
@@ -116,21 +110,54 @@ impl Cell for GruResetBefore {
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
-        let gates = Matrix::new(&saved_pass.gates, total, 3 * units);
-        let states = Matrix::new(states, total, units);
-        let reset = Matrix::new(&saved_pass.saved, total, units);
-        let candidate = gates.columns(2 * units, units);
-        Ok((kernel_gradient(saved_pass, (states, reset), candidate, total, units)?, Vec::new()))
+        gradient_before(saved_pass, states, total, [units, Self::SAVED])
     }
 }
 
-/// The columns of the update and reset gates, and those of the candidate.
-pub(super) fn apart(kernel: Matrix<'_>, units: usize) -> [Matrix<'_>; 2] {
-    [kernel.columns(0, 2 * units), kernel.columns(2 * units, units)]
+/// The columns of the update and reset gates, and those of the candidate, as they are turned.
+pub(super) fn pack_apart<'a>(
+    kernel: Matrix<'a>,
+    units: usize,
+    turned: impl Fn(Matrix<'a>) -> Matrix<'a>,
+) -> Result<Vec<Packed>, NoMemory> {
+    let parts = [kernel.columns(0, 2 * units), kernel.columns(2 * units, units)];
+    parts.into_iter().map(|part| Packed::new(turned(part))).collect()
+}
+
+/// The gradients of the recurrent kernel and its bias where the reset gate acts on the recurrent product. So many values are
+/// `saved` of each unit, those of the product in front.
+pub(super) fn gradient_after(
+    saved_pass: &StepValues,
+    states: &[f32],
+    total: usize,
+    [units, saved]: [usize; 2],
+) -> Result<(Buffer, Vec<f64>), NoMemory> {
+    // They are those of the inputs but for the candidate, where the reset gate comes between.
+    let candidate = Matrix::new(&saved_pass.saved, total, saved * units).columns(0, units);
+    let states = Matrix::new(states, total, units);
+    let kernel = kernel_gradient(saved_pass, (states, states), candidate, total, units)?;
+    let mut bias = column_sums(&saved_pass.gates, 3 * units)?;
+    let of_saved = column_sums(&saved_pass.saved, saved * units)?;
+    bias[2 * units..].copy_from_slice(&of_saved[..units]);
+    Ok((kernel, bias))
+}
+
+/// The same where it acts on the state, and what has been reset is saved in front.
+pub(super) fn gradient_before(
+    saved_pass: &StepValues,
+    states: &[f32],
+    total: usize,
+    [units, saved]: [usize; 2],
+) -> Result<(Buffer, Vec<f64>), NoMemory> {
+    let gates = Matrix::new(&saved_pass.gates, total, 3 * units);
+    let states = Matrix::new(states, total, units);
+    let reset = Matrix::new(&saved_pass.saved, total, saved * units).columns(0, units);
+    let candidate = gates.columns(2 * units, units);
+    Ok((kernel_gradient(saved_pass, (states, reset), candidate, total, units)?, Vec::new()))
 }
 
 /// The gradient of the recurrent kernel: `states` are what the gates and the candidate were multiplied with.
-pub(super) fn kernel_gradient(
+fn kernel_gradient(
     saved_pass: &StepValues,
     (of_gates, of_candidate): (Matrix<'_>, Matrix<'_>),
     candidate: Matrix<'_>,

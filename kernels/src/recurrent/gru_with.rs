@@ -1,9 +1,9 @@
 //! The GRU with any functions.
 
 use super::{
-    cell::{Cell, Step, StepBackward, StepValues, column_sums},
+    cell::{Cell, Step, StepBackward, StepValues},
     functions::apply,
-    gru::{apart, biases, kernel_gradient, three},
+    gru::{biases, gradient_after, gradient_before, pack_apart, three},
 };
 use crate::{buffer::Buffer, matrix::Matrix, memory::NoMemory, packed::Packed, simd::vectorized};
 
@@ -39,7 +39,7 @@ impl Cell for GruAfterWith {
     const HAS_C: bool = false;
 
     fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
+        pack_apart(kernel, units, Matrix::transposed)
     }
 
     fn forward(step: Step<'_>) -> Result<(), NoMemory> {
@@ -96,14 +96,7 @@ impl Cell for GruAfterWith {
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
-        // Its gradients are those of the inputs but for the candidate, where the reset gate comes between.
-        let candidate = Matrix::new(&saved_pass.saved, total, SAVED * units).columns(0, units);
-        let states = Matrix::new(states, total, units);
-        let kernel = kernel_gradient(saved_pass, (states, states), candidate, total, units)?;
-        let mut bias = column_sums(&saved_pass.gates, 3 * units)?;
-        let of_saved = column_sums(&saved_pass.saved, SAVED * units)?;
-        bias[2 * units..].copy_from_slice(&of_saved[..units]);
-        Ok((kernel, bias))
+        gradient_after(saved_pass, states, total, [units, SAVED])
     }
 }
 
@@ -115,11 +108,11 @@ impl Cell for GruBeforeWith {
     const SPLITS: bool = false;
 
     fn pack(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(Packed::new).collect()
+        pack_apart(kernel, units, |part| part)
     }
 
     fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
-        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
+        pack_apart(kernel, units, Matrix::transposed)
     }
 
     fn forward(step: Step<'_>) -> Result<(), NoMemory> {
@@ -199,11 +192,7 @@ impl Cell for GruBeforeWith {
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
-        let gates = Matrix::new(&saved_pass.gates, total, 3 * units);
-        let states = Matrix::new(states, total, units);
-        let reset = Matrix::new(&saved_pass.saved, total, SAVED * units).columns(0, units);
-        let candidate = gates.columns(2 * units, units);
-        Ok((kernel_gradient(saved_pass, (states, reset), candidate, total, units)?, Vec::new()))
+        gradient_before(saved_pass, states, total, [units, SAVED])
     }
 }
 
@@ -221,7 +210,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// The gradients of the gates of a row, in their place, that of the product in the place of the product, and that of the state.
+    /// The gradients of the gates of a row, in their place, that of the product over the product, and that of the state.
     fn backward_after<'a>(
         gates: &'a mut [f32],
         saved: &'a mut [f32],
