@@ -11,6 +11,7 @@ use crate::{
     },
     error::Error,
     mask::Mask,
+    shape::Shape,
 };
 use kerata_kernels::{buffer::Buffer, threads::parallel};
 
@@ -43,13 +44,23 @@ fn curve(
     x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     curve: ActivationKind,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
-    let (x, mut tape) = x.split_tape();
     let values = borrow(&x)?;
     let y = made(values.len(), 1, |at, y| {
         y.copy_from_slice(&values[at..at + y.len()]);
         curve.apply(y);
     })?;
     drop(values);
+    finished(x, y, 1, move |d_x, y, d_y| curve.gradient(y, d_y, d_x, true))
+}
+
+/// The result, whose gradient goes back by the result, of so many values at a time.
+pub(super) fn finished<S: Shape>(
+    x: Tensor<S, f32, Cpu, Recorder>,
+    y: Vec<f32>,
+    each: usize,
+    back: impl Fn(&mut [f32], &[f32], &[f32]) + Send + Sync + 'static,
+) -> Result<Tensor<S, f32, Cpu, Recorder>, Error> {
+    let (x, mut tape) = x.split_tape();
     let y = from_vec(x.device(), *x.shape(), y)?;
     if tape.is_on() {
         let (of_y, result) = (y.clone(), borrow(&y)?);
@@ -59,11 +70,11 @@ fn curve(
                 return grads.give(&of_y, gradient);
             }
             grads.with(&x, |sums| {
-                let jobs = sums.chunks_mut(JOB).zip(result.chunks(JOB)).zip(gradient.chunks(JOB));
-                let work = |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
-                    curve.gradient(y, d_y, d_x, true);
-                };
-                parallel(jobs.collect(), work);
+                let job = JOB.div_ceil(each.max(1)) * each.max(1);
+                let jobs = sums.chunks_mut(job).zip(result.chunks(job)).zip(gradient.chunks(job));
+                parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
+                    back(d_x, y, d_y);
+                });
             })?;
             grads.give(&of_y, gradient)
         });
@@ -72,7 +83,7 @@ fn curve(
 }
 
 /// Whether no gradient has come, as where a loss has gone back to the logits.
-pub(super) fn passes_nothing(gradient: &[f32]) -> bool {
+fn passes_nothing(gradient: &[f32]) -> bool {
     gradient.iter().all(|&g| g == 0.0)
 }
 

@@ -3,14 +3,13 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
-use super::{JOB, made, pointwise::passes_nothing};
+use super::{JOB, made, pointwise::finished};
 use crate::{
     backend::{
         memory::NoMemory,
         tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
-    shape::Shape,
 };
 use kerata_kernels::{
     buffer::{Buffer, Part, Unwritten},
@@ -53,35 +52,6 @@ pub(crate) fn softmax_along(
             add_columns_gradient(d_x, y, d_y, width);
         }
     })
-}
-
-/// The result, whose gradient goes back by the result, of so many values at a time.
-fn finished<S: Shape>(
-    x: Tensor<S, f32, Cpu, Recorder>,
-    y: Vec<f32>,
-    each: usize,
-    back: impl Fn(&mut [f32], &[f32], &[f32]) + Send + Sync + 'static,
-) -> Result<Tensor<S, f32, Cpu, Recorder>, Error> {
-    let (x, mut tape) = x.split_tape();
-    let y = from_vec(x.device(), *x.shape(), y)?;
-    if tape.is_on() {
-        let (of_y, result) = (y.clone(), borrow(&y)?);
-        record(&mut tape, move |grads| {
-            let gradient = grads.take(&of_y)?;
-            if passes_nothing(&gradient) {
-                return grads.give(&of_y, gradient);
-            }
-            grads.with(&x, |sums| {
-                let job = JOB.div_ceil(each.max(1)) * each.max(1);
-                let jobs = sums.chunks_mut(job).zip(result.chunks(job)).zip(gradient.chunks(job));
-                parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
-                    back(d_x, y, d_y);
-                });
-            })?;
-            grads.give(&of_y, gradient)
-        });
-    }
-    Ok(y.put_tape(tape))
 }
 
 /// The logarithm of the softmax along the last axis.
