@@ -187,16 +187,6 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::activation(x, function)
     }
 
-    /// A value for each row that has been calculated by itself: the gradient goes back by its slopes, `(Rows, Width)`. What is not
-    /// finite gets none.
-    fn with_slopes<T: Tape<E, Self>>(
-        x: Tensor<(usize, usize), E, Self, T>,
-        y: Vec<E>,
-        slopes: Vec<E>,
-    ) -> Result<Tensor<(usize,), E, Self, T>, Error> {
-        reference::with_slopes(x, y, slopes)
-    }
-
     /// The softmax along the last axis.
     fn softmax<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,

@@ -3,6 +3,16 @@
 /// Their methods, which stand in the trait.
 macro_rules! row_operations {
     () => {
+        /// A value for each row that has been calculated by itself: the gradient goes back by its slopes, `(Rows, Width)`. What is not
+        /// finite gets none.
+        fn with_slopes<T: Tape<E, Self>>(
+            x: Tensor<(usize, usize), E, Self, T>,
+            y: Vec<E>,
+            slopes: Vec<E>,
+        ) -> Result<Tensor<(usize,), E, Self, T>, Error> {
+            reference::with_slopes(x, y, slopes)
+        }
+
         /// The values of the rows to keep, and `other` instead of the rest. They are chosen, not multiplied with 0 or 1: NaN must
         /// not reach what is made of them, nor its gradient.
         fn keep_rows<S: Shape, T: Tape<E, Self>>(
