@@ -1,7 +1,4 @@
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape},
-};
+use dfdx::{shapes::HasShape, tensor::Cpu};
 use serde_json::Value;
 
 use super::{
@@ -230,21 +227,15 @@ impl OneToOne for Norm {
         let mean = self.weights.flat("moving_mean")?;
         let variance = self.weights.flat("moving_variance")?;
         let then = ActivationKind::Nothing;
+        let (x, recorded) = x.recorded();
         let x = x.numbers()?;
-        let x = match self.axes(x.sizes.len())?.as_slice() {
-            &[axis] if axis + 1 < x.sizes.len() => {
-                let Numbers { x, sizes, mask } = x;
-                let (x, tape) = x.split_tape();
-                let is_on = tape.is_on();
-                let x = x.put_tape(tape);
-                if !is_on {
-                    let x = in_place(x, &sizes, axis, weights, [mean, variance])?;
-                    return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
-                }
-                Numbers { x, sizes, mask }
-            }
-            _ => x,
-        };
+        if let (false, &[axis]) = (recorded, self.axes(x.sizes.len())?.as_slice())
+            && axis + 1 < x.sizes.len()
+        {
+            let Numbers { x, sizes, mask } = x;
+            let x = in_place(x, &sizes, axis, weights, [mean, variance])?;
+            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+        }
         self.along(x, |x| Cpu::batch_norm(x, weights, &mean, &variance, then))
     }
 

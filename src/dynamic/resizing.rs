@@ -39,6 +39,18 @@ enum Fit {
     Middle,
 }
 
+impl Fit {
+    /// Of whether the image is cut, and whether it is padded, to the proportions of the new size.
+    fn of(flags: [bool; 2]) -> Option<Self> {
+        match flags {
+            [false, false] => Some(Self::Whole),
+            [true, false] => Some(Self::Part),
+            [false, true] => Some(Self::Padded),
+            [true, true] => None,
+        }
+    }
+}
+
 impl Resize {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let size = [options.size("height")?, options.size("width")?];
@@ -50,21 +62,16 @@ impl Resize {
             return Ok(Self { size, how, antialias: false, fit, fill: 0.0 });
         }
         let how = options.word("interpolation")?;
-        let cut = options.flag("crop_to_aspect_ratio")?;
-        let fit = match (cut, options.flag("pad_to_aspect_ratio")?) {
-            (false, false) => Fit::Whole,
-            (true, false) => Fit::Part,
-            (false, true) => Fit::Padded,
-            _ => {
-                let needed = "it is false where `crop_to_aspect_ratio` is true";
-                return Err(options.misfit("pad_to_aspect_ratio", needed, &true.into()));
-            }
+        let flags = [options.flag("crop_to_aspect_ratio")?, options.flag("pad_to_aspect_ratio")?];
+        let both = || {
+            let needed = "it is false where `crop_to_aspect_ratio` is true";
+            options.misfit("pad_to_aspect_ratio", needed, &true.into())
         };
         Ok(Self {
             size,
             how,
             antialias: options.flag("antialias")?,
-            fit,
+            fit: Fit::of(flags).ok_or_else(both)?,
             fill: options.element("fill_value")?,
         })
     }
@@ -78,11 +85,10 @@ impl Resize {
         };
         let size = said("size").and_then(Value::as_array).ok_or_else(|| wrong("size"))?;
         let one = |size: &Value| usize::try_from(whole(size)?).ok();
-        let size: Vec<usize> = size.iter().filter_map(one).collect();
-        let size: [usize; 2] = size.try_into().map_err(|_| wrong("size"))?;
-        if size.iter().any(|size| !(1..NOWHERE as usize).contains(size)) {
-            return Err(wrong("size"));
-        }
+        let size: Option<Vec<usize>> = size.iter().map(one).collect();
+        let size = size.and_then(|size| <[usize; 2]>::try_from(size).ok());
+        let size = size.filter(|size| size.iter().all(|size| (1..NOWHERE as usize).contains(size)));
+        let size = size.ok_or_else(|| wrong("size"))?;
         for (key, usual) in [("fill_mode", "constant"), ("data_format", "channels_last")] {
             if said(key).is_some_and(|value| value != usual) {
                 return Err(wrong(key));
@@ -90,19 +96,14 @@ impl Resize {
         }
         let how = said("interpolation").map_or(Some(Interpolation::Bilinear), OptionValue::parse);
         let flag = |key| said(key).map_or(Some(false), Value::as_bool).ok_or_else(|| wrong(key));
-        let fit = match (flag("crop_to_aspect_ratio")?, flag("pad_to_aspect_ratio")?) {
-            (false, false) => Fit::Whole,
-            (true, false) => Fit::Part,
-            (false, true) => Fit::Padded,
-            _ => return Err(wrong("pad_to_aspect_ratio")),
-        };
+        let flags = [flag("crop_to_aspect_ratio")?, flag("pad_to_aspect_ratio")?];
         let fill = said("fill_value").map_or(Some(0.0), Value::as_f64);
         let fill = fill.map(|fill| fill as f32).filter(|fill| fill.is_finite());
         Ok(Self {
             size,
             how: how.ok_or_else(|| wrong("interpolation"))?,
             antialias: flag("antialias")?,
-            fit,
+            fit: Fit::of(flags).ok_or_else(|| wrong("pad_to_aspect_ratio"))?,
             fill: fill.ok_or_else(|| wrong("fill_value"))?,
         })
     }

@@ -28,6 +28,7 @@ mod kinds;
 mod named;
 mod norms;
 mod older;
+mod refused_functions;
 mod sentences;
 mod training;
 mod typed;
