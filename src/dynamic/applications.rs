@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{
     flow::{Flow, Flows, Numbers, as_rows},
-    merge::{Merging, by_number, common, slopes},
+    merge::{Merging, by_number, common, each, slopes},
     op::{OneToOne, Op},
     options::Options,
     places::spread,
@@ -97,15 +97,8 @@ impl Op for ScaledSum {
         }
         let operands = operands.try_into().map_err(|_| Error::Empty("the list of inputs"))?;
         let scale = self.0;
-        let y = combine(
-            operands,
-            as_rows(&sizes)?,
-            move |[a, b], y| {
-                let values = a.iter().zip(b);
-                y.iter_mut().zip(values).for_each(|(y, (&a, &b))| *y = a + b * scale);
-            },
-            slopes(|_, _| 1.0, move |_, _| scale),
-        )?;
+        let sum = each(move |a, b| a + b * scale);
+        let y = combine(operands, as_rows(&sizes)?, sum, slopes(|_, _| 1.0, move |_, _| scale))?;
         Ok(vec![Flow::plain(y, sizes)?])
     }
 }

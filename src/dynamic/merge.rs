@@ -91,7 +91,7 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
 /// Two values, number by number.
 pub(super) fn merged(merging: Merging, a: Rows, b: Rows) -> Result<Rows, Error> {
     let shape = *a.shape();
-    by_number(merging, [a, b].map(|x| Operand { x, arrangement: None }), shape, 1.0)
+    by_number(merging, [a, b].map(Operand::plain), shape, 1.0)
 }
 
 /// A function of each two values, as one of slices.
@@ -207,7 +207,7 @@ impl Op for Merge {
                 let last = self.0 == Merging::Mean && i + 2 == count;
                 let by = if last { 1.0 / count as f32 } else { 1.0 };
                 let x = by_number(self.0, [joined, x?], shape, by)?;
-                joined = Operand { x, arrangement: None };
+                joined = Operand::plain(x);
             }
             joined.x
         };

@@ -108,7 +108,7 @@ pub(super) fn spread(x: Rows, mut own: Vec<usize>, sizes: &[usize]) -> Result<Op
         own.insert(own.len().min(1), 1);
     }
     if own == sizes {
-        return Ok(Operand { x, arrangement: None });
+        return Ok(Operand::plain(x));
     }
     let mut along = all(&own);
     for ((along, &size), own) in along.iter_mut().zip(sizes).zip(own) {

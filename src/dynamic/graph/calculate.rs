@@ -199,7 +199,7 @@ pub(super) fn apply(
 
 /// The angles of points, in the order of `atan2`.
 pub(in crate::dynamic) fn angles(y: Rows, x: Rows) -> Result<Rows, Error> {
-    let (shape, points) = (*y.shape(), [y, x].map(|x| Operand { x, arrangement: None }));
+    let (shape, points) = (*y.shape(), [y, x].map(Operand::plain));
     paired(points, shape, both!(f32::atan2), angle_slopes)
 }
 

@@ -21,6 +21,13 @@ pub(crate) struct Operand {
     pub(crate) arrangement: Option<Arrangement>,
 }
 
+impl Operand {
+    /// With all values where they are.
+    pub(crate) fn plain(x: Tensor<(usize, usize), f32, Cpu, Recorder>) -> Self {
+        Self { x, arrangement: None }
+    }
+}
+
 /// An operand without its tape.
 struct Input {
     x: Tensor<(usize, usize), f32, Cpu>,
