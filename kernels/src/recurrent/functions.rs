@@ -4,10 +4,10 @@ use std::{fmt::Debug, sync::Arc};
 
 /// A function of each value.
 pub trait Function: Debug + Send + Sync {
-    /// Puts the results in the place of the arguments.
+    /// Writes the results over the arguments.
     fn apply(&self, values: &mut [f32]);
 
-    /// Puts the slopes in the place of the arguments, given the results.
+    /// Writes the slopes over the arguments, given the results.
     fn slopes(&self, arguments: &mut [f32], results: &[f32]);
 }
 

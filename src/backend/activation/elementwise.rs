@@ -44,6 +44,11 @@ impl Elementwise {
         }
     }
 
+    /// Whether it is a function of each value, and not of a row.
+    pub(crate) fn is_of_each(self) -> bool {
+        self.in_place::<f32>(&mut [])
+    }
+
     /// The same as a kernel, if there is one.
     pub(crate) fn curve(self) -> Option<Pointwise> {
         use ActivationFunction as Of;

@@ -1,4 +1,4 @@
-//! Values that are kept, and others in the place of the rest. They are chosen, not multiplied with 0 or 1: NaN must not reach
+//! Values that are kept, and others instead of the rest. They are chosen, not multiplied with 0 or 1: NaN must not reach
 //! what is made of them, nor its gradient.
 
 use dfdx::{

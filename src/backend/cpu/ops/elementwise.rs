@@ -37,7 +37,7 @@ pub(crate) fn activation(
     x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     function: Elementwise,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
-    if !function.in_place::<f32>(&mut []) {
+    if !function.is_of_each() {
         let expected = "an activation that is a function of each value";
         return Err(Error::invalid("activation", function, expected));
     }
@@ -80,8 +80,8 @@ impl WithFunction<f32> for Places<'_> {
     }
 }
 
-/// A function of each value by functions of slices, one that puts the results in the place of the arguments, and one for the
-/// way back.
+/// A function of each value by functions of slices, one that writes the results over the arguments, and one for the way
+/// back.
 fn map_slices<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
     values: impl Fn(&mut [f32]) + Sync + Send,

@@ -48,8 +48,7 @@ impl Function for OfEach {
 /// Whether the kernels have the functions of a step: all but those of a row.
 pub(super) fn has_functions(weights: &RecurrentWeights<'_, f32, Cpu>) -> bool {
     let is_of_each = |function: ActivationFunction| {
-        function == ActivationFunction::LINEAR
-            || Elementwise::from(function).in_place::<f32>(&mut [])
+        function == ActivationFunction::LINEAR || Elementwise::from(function).is_of_each()
     };
     let functions = weights.functions;
     is_of_each(functions.activation) && (weights.cell.gates() == 1 || is_of_each(functions.gate))
