@@ -1,6 +1,6 @@
 //! The functions in `f64`, with no branch in them.
 
-use std::f64::consts::{FRAC_1_SQRT_2, LN_2, LOG2_E};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E};
 
 /// Where all that is asked for here ends: `exp` of more is too large for any `f32`, and of less too small.
 const FAR: f64 = 700.0;
@@ -106,9 +106,9 @@ pub(super) fn ratio(x: f64) -> Ratio {
     }
 }
 
-/// How much of a normal distribution is below `x`, with all digits where that is little, and its density there.
+/// Half of `erfc(z)`, with all digits where that is little, and `exp(-z z)`; `z` is not negative.
 #[inline(always)]
-pub(super) fn normal(x: f64) -> (f64, f64) {
+fn beyond(z: f64) -> (f64, f64) {
     /// `exp(z z) erfc(z) (1 + 2 z)` by the powers of `(z - 2.5) / (z + 2.5)`, the last one first: fitted to 3e-11 for `z` up to 30.
     const SERIES: [f64; 15] = [
         2.152_052_421_782_803e-6,
@@ -127,14 +127,93 @@ pub(super) fn normal(x: f64) -> (f64, f64) {
         -0.122_356_763_386_485_88,
         1.264_838_184_335_863_4,
     ];
-    const SQRT_2_PI: f64 = 2.506_628_274_631_000_5;
 
-    let z = between(x).abs() * FRAC_1_SQRT_2;
     let e = exp(-z * z);
     let at = (z - 2.5) / (z + 2.5);
     let series = SERIES.iter().fold(0.0, |sum, term| sum * at + term);
-    let beyond = 0.5 * e * series / (1.0 + 2.0 * z);
+    (0.5 * e * series / (1.0 + 2.0 * z), e)
+}
+
+/// How much of a normal distribution is below `x`, with all digits where that is little, and its density there.
+#[inline(always)]
+pub(super) fn normal(x: f64) -> (f64, f64) {
+    const SQRT_2_PI: f64 = 2.506_628_274_631_000_5;
+
+    let (beyond, e) = beyond(between(x).abs() * FRAC_1_SQRT_2);
     (if x < 0.0 { beyond } else { 1.0 - beyond }, e / SQRT_2_PI)
+}
+
+#[inline(always)]
+pub(super) fn erf(x: f64) -> f64 {
+    /// The series of it, the last term first: up to a half it has all digits.
+    const SERIES: [f64; 9] = [
+        1.0 / 685_440.0,
+        -1.0 / 75_600.0,
+        1.0 / 9360.0,
+        -1.0 / 1320.0,
+        1.0 / 216.0,
+        -1.0 / 42.0,
+        1.0 / 10.0,
+        -1.0 / 3.0,
+        1.0,
+    ];
+    let square = x * x;
+    let small = FRAC_2_SQRT_PI * x * SERIES.iter().fold(0.0, |sum, term| sum * square + term);
+    let large = 1.0 - 2.0 * beyond(between(x).abs()).0;
+    let large = if x < 0.0 { -large } else { large };
+    if x.abs() < 0.5 { small } else { large }
+}
+
+/// How much of a value is left, and the derivative of that.
+pub(super) struct Share {
+    pub(super) share: f64,
+    pub(super) slope: f64,
+}
+
+/// That of the GELU by a hyperbolic tangent. By the logistic function: of `1 + tanh`, nothing is left where it is little.
+#[inline(always)]
+pub(super) fn gelu_share(x: f64) -> Share {
+    const SCALE: f64 = 2.0 * 0.797_884_560_802_865_4;
+    const CUBE: f64 = 0.044_715;
+
+    let x = between(x);
+    let e = exp(-SCALE * (x + CUBE * x * x * x));
+    let share = 1.0 / (1.0 + e);
+    Share { share, slope: share * (e * share) * SCALE * (1.0 + 3.0 * CUBE * x * x) }
+}
+
+/// `ln((1 + part) / (1 - part))`, where `part` is from -0.25 to 0.18.
+#[inline(always)]
+fn ln_of_ratio(part: f64) -> f64 {
+    let square = part * part;
+    let series = (0..8).rev().fold(0.0, |sum, n| sum * square + 1.0 / f64::from(2 * n + 1));
+    2.0 * part * series
+}
+
+/// Of what is not below the least normal `f64`, as all positive `f32` are, or 0.
+#[inline(always)]
+pub(super) fn ln(x: f64) -> f64 {
+    /// The square root of a half: where the numbers begin that stand for themselves.
+    const FIRST: u64 = 0x3fe6_a09e_667f_3bcd;
+    const BIAS: u64 = 1023;
+    /// The bits of 2 to the 52: a whole number in its last bits is added to it.
+    const WHOLE: u64 = 0x4330_0000_0000_0000;
+
+    let bits = x.to_bits();
+    let exponent = bits.wrapping_sub(FIRST).wrapping_add(BIAS << 52) >> 52;
+    let digits = f64::from_bits(bits.wrapping_sub(exponent.wrapping_sub(BIAS) << 52));
+    let exponent = f64::from_bits(WHOLE | exponent) - (f64::from_bits(WHOLE) + BIAS as f64);
+    let y = exponent * LN_2 + ln_of_ratio((digits - 1.0) / (digits + 1.0));
+    let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
+    let y = if x > f64::MAX { x } else { y };
+    if x >= 0.0 { y } else { f64::NAN }
+}
+
+/// `ln(1 + x)`, with all digits where that is small.
+#[inline(always)]
+pub(super) fn ln_1p(x: f64) -> f64 {
+    let (small, large) = (ln_of_ratio(x / (2.0 + x)), ln(1.0 + x));
+    if x.abs() < 0.4 { small } else { large }
 }
 
 /// The function, and half of the root in it.

@@ -5,6 +5,8 @@
 
 mod functions;
 
+use std::f64::consts::FRAC_2_SQRT_PI;
+
 use crate::simd::vectorized;
 use functions::*;
 
@@ -18,10 +20,18 @@ pub enum Pointwise {
         /// What it ends at.
         alpha: f64,
     },
+    /// The error function.
+    OfErf,
     /// `exp(x)`.
     OfExponential,
     /// `x` times the share of a normal distribution that is below `x`.
     OfGelu,
+    /// That, with the share by a hyperbolic tangent.
+    OfGeluByTanh,
+    /// `ln(x)`.
+    OfLogarithm,
+    /// `ln(1 + x)`.
+    OfLogarithmOfMore,
     /// `ln(1 / (1 + exp(-x)))`.
     OfLogSigmoid,
     /// `x tanh(ln(1 + exp(x)))`.
@@ -80,8 +90,12 @@ vectorized! {
     fn apply<'a>(curve: Pointwise, values: &'a mut [f32]) {
         match curve {
             Pointwise::OfElu { alpha } => each(values, |x| elu(x, alpha)),
+            Pointwise::OfErf => each(values, erf),
             Pointwise::OfExponential => each(values, exp),
             Pointwise::OfGelu => each(values, |x| above(x) * normal(x).0),
+            Pointwise::OfGeluByTanh => each(values, |x| above(x) * gelu_share(x).share),
+            Pointwise::OfLogarithm => each(values, ln),
+            Pointwise::OfLogarithmOfMore => each(values, ln_1p),
             Pointwise::OfLogSigmoid => each(values, |x| -softplus(-x)),
             Pointwise::OfMish => each(values, |x| {
                 let Ratio { part, rest } = ratio(x);
@@ -100,11 +114,18 @@ vectorized! {
     fn add_gradient<'a>(curve: Pointwise, x: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32]) {
         match curve {
             Pointwise::OfElu { alpha } => add(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
+            Pointwise::OfErf => add(x, d_y, d_x, |x| FRAC_2_SQRT_PI * exp(-x * x)),
             Pointwise::OfExponential => add(x, d_y, d_x, exp),
             Pointwise::OfGelu => add(x, d_y, d_x, |x| {
                 let (share, density) = normal(x);
                 share + between(x) * density
             }),
+            Pointwise::OfGeluByTanh => add(x, d_y, d_x, |x| {
+                let Share { share, slope } = gelu_share(x);
+                share + between(x) * slope
+            }),
+            Pointwise::OfLogarithm => add(x, d_y, d_x, |x| 1.0 / x),
+            Pointwise::OfLogarithmOfMore => add(x, d_y, d_x, |x| 1.0 / (1.0 + x)),
             Pointwise::OfLogSigmoid => add(x, d_y, d_x, |x| sigmoid(-x)),
             Pointwise::OfMish => add(x, d_y, d_x, |x| {
                 let Ratio { part, rest } = ratio(x);
@@ -149,10 +170,13 @@ fn add(x: &[f32], d_y: &[f32], d_x: &mut [f32], slope: impl Fn(f64) -> f64) {
 mod tests {
     use super::*;
 
-    const ALL: [Pointwise; 10] = [
+    /// Those of all numbers.
+    const ALL: [Pointwise; 12] = [
         Pointwise::OfElu { alpha: 0.5 },
+        Pointwise::OfErf,
         Pointwise::OfExponential,
         Pointwise::OfGelu,
+        Pointwise::OfGeluByTanh,
         Pointwise::OfLogSigmoid,
         Pointwise::OfMish,
         Pointwise::OfSelu { alpha: 1.5, scale: 1.25 },
@@ -190,9 +214,11 @@ mod tests {
             let wide = f64::from(x);
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
             let root = (wide * wide + 4.0).sqrt();
+            let inner = (8.0 / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
             for (curve, right) in [
                 (Pointwise::OfElu { alpha: 0.5 }, if x > 0.0 { wide } else { 0.5 * wide.exp_m1() }),
                 (Pointwise::OfExponential, wide.exp()),
+                (Pointwise::OfGeluByTanh, wide / (1.0 + (-inner).exp())),
                 (Pointwise::OfLogSigmoid, -softplus(-wide)),
                 (Pointwise::OfMish, wide * softplus(wide).tanh()),
                 (Pointwise::OfSilu, wide / (1.0 + (-wide).exp())),
@@ -237,6 +263,24 @@ mod tests {
         }
     }
 
+    /// By 20 digits.
+    #[test]
+    fn an_error_function_has_all_its_digits() {
+        for (x, y) in [
+            (1e-30, 1.128_379_167_1e-30),
+            (1e-3, 1.128_378_844_564e-3),
+            (0.25, 0.276_326_390_168_24),
+            (0.499, 0.519_620_667_314_8),
+            (0.501, 0.521_378_209_551_8),
+            (1.0, 0.842_700_792_949_7),
+            (2.5, 0.999_593_047_982_6),
+            (8.0, 1.0),
+        ] {
+            agree(of(Pointwise::OfErf, x), y, &format!("at {x}"));
+            agree(of(Pointwise::OfErf, -x), -y, &format!("at -{x}"));
+        }
+    }
+
     #[test]
     fn slopes_are_central_differences() {
         for curve in ALL {
@@ -255,8 +299,10 @@ mod tests {
         let infinity = f32::INFINITY;
         for (curve, low, high) in [
             (Pointwise::OfElu { alpha: 0.5 }, -0.5, infinity),
+            (Pointwise::OfErf, -1.0, 1.0),
             (Pointwise::OfExponential, 0.0, infinity),
             (Pointwise::OfGelu, 0.0, infinity),
+            (Pointwise::OfGeluByTanh, 0.0, infinity),
             (Pointwise::OfLogSigmoid, -infinity, 0.0),
             (Pointwise::OfMish, 0.0, infinity),
             (Pointwise::OfSelu { alpha: 1.5, scale: 1.25 }, -1.875, infinity),
@@ -270,6 +316,7 @@ mod tests {
             if curve != Pointwise::OfExponential {
                 let slopes = [-infinity, -1e5, 1e5, infinity].map(|x| slope(curve, x));
                 let right = match curve {
+                    Pointwise::OfErf => [0.0; 4],
                     Pointwise::OfLogSigmoid => [1.0, 1.0, 0.0, 0.0],
                     Pointwise::OfSelu { .. } => [0.0, 0.0, 1.25, 1.25],
                     Pointwise::OfTanhShrink => [1.0; 4],
@@ -282,5 +329,31 @@ mod tests {
             curve.add_gradient(&[infinity], &[0.0], &mut sums);
             assert_eq!(sums, [0.5], "{curve:?}");
         }
+    }
+    #[test]
+    fn logarithms() {
+        let (ln, ln_1p) = (Pointwise::OfLogarithm, Pointwise::OfLogarithmOfMore);
+        let magnitudes = (0..1500).map(|i| 1e-38 * 1.12_f32.powi(i)).filter(|x| x.is_finite());
+        let near = (-60..60).map(|i| 1.0 + i as f32 * 0.007);
+        for x in magnitudes.chain(near).chain([1e-45, 1.0, 4.0, f32::MAX]) {
+            let wide = f64::from(x);
+            agree(of(ln, x), wide.ln(), &format!("the logarithm of {x:e}"));
+            for x in [x, -x].into_iter().filter(|&x| x > -1.0) {
+                let wide = f64::from(x);
+                agree(of(ln_1p, x), wide.ln_1p(), &format!("the logarithm of 1 and {x:e}"));
+                agree(slope(ln_1p, x) + 0.5, 1.0 / (1.0 + wide) + 0.5, &format!("slope at {x:e}"));
+            }
+        }
+        assert_eq!(
+            [slope(ln, 0.25), slope(ln, -8.0), slope(ln, 0.0)],
+            [4.0, -0.125, f32::INFINITY]
+        );
+        for (curve, zero) in [(ln, 0.0), (ln_1p, -1.0)] {
+            assert_eq!(of(curve, zero), f32::NEG_INFINITY);
+            assert_eq!(of(curve, f32::INFINITY), f32::INFINITY);
+            let none = [zero - 1e-6, -2.0, f32::NEG_INFINITY, f32::NAN];
+            assert!(none.iter().all(|&x| of(curve, x).is_nan()), "{curve:?}");
+        }
+        assert_eq!([of(ln, 1.0), of(ln_1p, 0.0)], [0.0; 2]);
     }
 }

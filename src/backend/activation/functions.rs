@@ -147,7 +147,7 @@ fn erfc(x: f64) -> f64 {
 }
 
 /// The error function, by a series whose terms are all of one sign.
-pub(crate) fn erf(x: f64) -> f64 {
+fn erf(x: f64) -> f64 {
     if x.is_nan() || x.abs() > 6.0 {
         return if x.is_nan() { x } else { x.signum() };
     }

@@ -5,7 +5,6 @@ mod functions;
 mod relu_options;
 
 pub use elementwise::Elementwise;
-pub(crate) use functions::erf;
 pub use relu_options::ReluOptions;
 
 use std::fmt;
