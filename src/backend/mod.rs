@@ -31,19 +31,20 @@ mod window;
 
 pub(crate) use crate::memory;
 pub use activation::{ActivationFunction, Elementwise, ReluOptions};
-pub(crate) use activation::{WithFunction, erf};
+pub(crate) use activation::WithFunction;
 pub(crate) use attention::AttentionSizes;
 pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
-    Arrangement, NOWHERE, Operand, Reduce, arrange_values, combine, join_rows, map_values,
-    pick_values, reduce_values, running_sums,
+    Arrangement, NOWHERE, Operand, Places, Reduce, arrange_values, combine, join_rows, map_slices,
+    map_values, pick_values, reduce_values, running_sums,
 };
 pub use element::Element;
 pub(crate) use extremes::Extreme;
 pub(crate) use kerata_kernels::{
+    curves::Pointwise,
     matrix::Matrix,
     multiply::product_into,
     table::scan,

@@ -8,8 +8,8 @@ mod threads;
 
 pub(super) use ops::few;
 pub(crate) use ops::{
-    Arrangement, NOWHERE, Operand, Reduce, arrange_values, combine, join_rows, map_values,
-    pick_values, reduce_values, running_sums,
+    Arrangement, NOWHERE, Operand, Places, Reduce, arrange_values, combine, join_rows, map_slices,
+    map_values, pick_values, reduce_values, running_sums,
 };
 pub use threads::set_threads;
 

@@ -18,16 +18,16 @@ use super::{
         words::refused,
     },
     function::Function,
-    numbers::{Both, angle_slopes, both, gelu_by_tanh, gelu_by_tanh_slope},
+    numbers::{angle_slopes, back, both, flag, in_place, times_slopes},
     one_hot, order, parts,
     reduce::reduce,
     reshape::{axes, joined},
-    table::Kind,
+    table::{Kind, each},
 };
 use crate::{
     backend::{
         Elementwise, IntoShape, Operand, Recorder, ReluOptions, WeightCache, combine, join_rows,
-        map_values, memory::filled, running_sums, to_values,
+        map_slices, map_values, memory::filled, running_sums, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, snake_case},
@@ -138,7 +138,7 @@ pub(super) fn apply(
     }
     let (x, own) = values.pop().ok_or(Error::Empty("the list of inputs"))?;
     match kind {
-        Kind::Each(function, slope) => map_values(x, *function, *slope),
+        Kind::Each(function, back) => map_slices(x, *function, *back),
         Kind::Clip => {
             let number = |key: &str, usual: f32| match options.get(key) {
                 None | Some(Value::Null) => Ok(usual),
@@ -200,23 +200,7 @@ pub(super) fn apply(
 /// The angles of points, in the order of `atan2`.
 pub(in crate::dynamic) fn angles(y: Rows, x: Rows) -> Result<Rows, Error> {
     let (shape, points) = (*y.shape(), [y, x].map(Operand::plain));
-    paired(points, shape, both!(f32::atan2), angle_slopes)
-}
-
-/// A function of two values, and its derivatives.
-fn paired(
-    operands: [Operand; 2],
-    shape: (usize, usize),
-    function: Both,
-    slopes: fn(f32, f32) -> [f32; 2],
-) -> Result<Rows, Error> {
-    // What is not finite has no gradient.
-    let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
-    combine(operands, shape, function, move |i, [a, b], d| {
-        for (d, (&a, &b)) in d.iter_mut().zip(a.iter().zip(b)) {
-            *d *= finite(slopes(a, b)[i]);
-        }
-    })
+    combine(points, shape, both!(f32::atan2), back!(angle_slopes))
 }
 
 /// A function of values that stand at the same places.
@@ -250,7 +234,7 @@ fn of_each(kind: &Kind, operands: Vec<Operand>, shape: (usize, usize)) -> Result
             let (y, _) = combine(operands, shape, *compare, |_, _, _| {})?.split_tape();
             Ok(y.put_tape(tape))
         }
-        Kind::Pair(function, slopes) => paired(operands, shape, *function, *slopes),
+        Kind::Pair(function, back) => combine(operands, shape, *function, *back),
         Kind::Two(merging) => by_number(*merging, operands, shape, 1.0),
         _ => Err(Error::Empty("the list of inputs")),
     }
@@ -282,8 +266,8 @@ impl Kind {
         let dtype = options.get("dtype").and_then(Value::as_str).unwrap_or_default();
         match dtype {
             _ if class != "Cast" => self,
-            "bool" => Self::Each(|x| f32::from(u8::from(x != 0.0)), |_, _| 0.0),
-            _ if dtype.contains("int") => Self::Each(f32::trunc, |_, _| 0.0),
+            "bool" => each!(|x| flag(x != 0.0), |_, _| 0.0),
+            _ if dtype.contains("int") => each!(f32::trunc, |_, _| 0.0),
             _ => self,
         }
     }
@@ -318,7 +302,7 @@ impl Kind {
                 None
             }
             "Gelu" if options.remove("approximate") == Some(Value::Bool(true)) => {
-                return Ok(Self::Each(gelu_by_tanh, gelu_by_tanh_slope));
+                return Ok(each!(OfGeluByTanh));
             }
             _ => None,
         };

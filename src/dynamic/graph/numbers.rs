@@ -20,6 +20,43 @@ macro_rules! both {
 }
 pub(super) use both;
 
+/// A gradient back to one of two values, by its place among them, times the slope there.
+pub(super) type Back = fn(usize, [&[f32]; 2], &mut [f32]);
+
+/// One by the slopes to both: compiled into the loops, so that the slope to the other one costs nothing.
+macro_rules! back {
+    ($slopes:expr) => {
+        |i, [a, b], d| match i {
+            0 => times_slopes::<0>(a, b, d, $slopes),
+            _ => times_slopes::<1>(a, b, d, $slopes),
+        }
+    };
+}
+pub(super) use back;
+
+pub(super) fn times_slopes<const I: usize>(
+    a: &[f32],
+    b: &[f32],
+    d: &mut [f32],
+    slopes: impl Fn(f32, f32) -> [f32; 2],
+) {
+    for (d, (&a, &b)) in d.iter_mut().zip(a.iter().zip(b)) {
+        // What is not finite has no gradient.
+        let slope = slopes(a, b)[I];
+        *d *= if slope.is_finite() { slope } else { 0.0 };
+    }
+}
+
+/// A power. Squares are what most of them are.
+pub(super) fn power(a: f32, b: f32) -> f32 {
+    if b == 2.0 { a * a } else { a.powf(b) }
+}
+
+/// A function of each value, in its place.
+pub(super) fn in_place(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    values.iter_mut().for_each(|x| *x = function(*x));
+}
+
 /// The sign, 0 of 0, which is the derivative of what is taken without it.
 pub(super) fn sign(x: f32) -> f32 {
     if x > 0.0 {
@@ -63,7 +100,8 @@ pub(super) fn arc_slope(x: f32) -> f32 {
 /// the other.
 macro_rules! slopes {
     ($($name:ident: |$a:ident, $b:ident| $slopes:expr;)*) => {
-        $(pub(super) fn $name(a: f32, b: f32) -> [f32; 2] {
+        $(#[inline]
+        pub(super) fn $name(a: f32, b: f32) -> [f32; 2] {
             let ($a, $b) = (f64::from(a), f64::from(b));
             $slopes.map(|slope: f64| slope as f32)
         })*
@@ -74,14 +112,9 @@ slopes! {
     angle_slopes: |a, b| [b / (a * a + b * b), -a / (a * a + b * b)];
     hypot_slopes: |a, b| [a / a.hypot(b), b / a.hypot(b)];
     power_slopes: |a, b| [
-        if b == 0.0 { 0.0 } else { b * a.powf(b - 1.0) },
+        if b == 0.0 { 0.0 } else if b == 2.0 { 2.0 * a } else { b * a.powf(b - 1.0) },
         if a > 0.0 { a.powf(b) * a.ln() } else { 0.0 },
     ];
-}
-
-/// The derivative of the error function.
-pub(super) fn erf_slope(x: f32) -> f32 {
-    (std::f64::consts::FRAC_2_SQRT_PI * (-f64::from(x).powi(2)).exp()) as f32
 }
 
 /// `sin(pi x) / (pi x)`.
@@ -127,29 +160,6 @@ pub(super) fn taken(first: bool, equal: bool) -> [f32; 2] {
 
 pub(super) fn flag(is: bool) -> f32 {
     f32::from(u8::from(is))
-}
-
-/// Keras's `gelu` with `approximate`.
-pub(super) fn gelu_by_tanh(x: f32) -> f32 {
-    let (share, _) = share_by_tanh(f64::from(x));
-    if x == f32::NEG_INFINITY { 0.0 } else { (f64::from(x) * share) as f32 }
-}
-
-pub(super) fn gelu_by_tanh_slope(x: f32, _: f32) -> f32 {
-    if x.is_infinite() {
-        return flag(x > 0.0);
-    }
-    let x = f64::from(x);
-    let (share, slope) = share_by_tanh(x);
-    (share + x * slope) as f32
-}
-
-/// How much of `x` is left, and its derivative. By the logistic function: of `1 + tanh`, nothing is left where it is little.
-pub(super) fn share_by_tanh(x: f64) -> (f64, f64) {
-    let scale = (8.0 / std::f64::consts::PI).sqrt();
-    let inner = scale * (x + 0.044_715 * x.powi(3));
-    let (share, other) = (1.0 / (1.0 + (-inner).exp()), 1.0 / (1.0 + inner.exp()));
-    (share, share * other * scale * (1.0 + 3.0 * 0.044_715 * x * x))
 }
 
 #[cfg(test)]

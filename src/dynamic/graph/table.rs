@@ -15,7 +15,7 @@ use super::{
     triangle::Triangle,
 };
 use crate::{
-    backend::{ActivationFunction, erf},
+    backend::{ActivationFunction, Places},
     fields::snake_case,
 };
 
@@ -26,12 +26,12 @@ pub(super) enum Kind {
     Two(Merging),
     /// 1 where it is so for two numbers, else 0.
     Compare(Both),
-    /// A function of two numbers, and its derivatives.
-    Pair(Both, fn(f32, f32) -> [f32; 2]),
+    /// A function of two numbers, and the way of a gradient back.
+    Pair(Both, Back),
     /// One of two numbers.
     Where,
-    /// A function of each number, and its derivative.
-    Each(fn(f32) -> f32, fn(f32, f32) -> f32),
+    /// A function of each number, in its place, and the way of a gradient back through it.
+    Each(fn(&mut [f32]), fn(Places<'_>)),
     /// Nothing below and above two numbers.
     Clip,
     Activation(FoundFunction),
@@ -130,68 +130,89 @@ impl Kind {
     }
 }
 
-const QUOTIENT: Kind = Kind::Pair(both!(|a, b| a / b), quotient_slopes);
+const QUOTIENT: Kind = Kind::Pair(both!(|a, b| a / b), back!(quotient_slopes));
+
+/// A function of each value and its derivative, from the argument and the result: compiled into the loops.
+macro_rules! each {
+    ($function:expr, $slope:expr) => {
+        Kind::Each(|values| in_place(values, $function), |places| places.add($slope))
+    };
+    ($curve:ident) => {
+        Kind::Each(
+            |values| $crate::backend::Pointwise::$curve.apply(values),
+            |places| places.along($crate::backend::Pointwise::$curve),
+        )
+    };
+}
+pub(super) use each;
 
 const NO_SLOPE: fn(f32, f32) -> f32 = |_, _| 0.0;
-const NO_SLOPES: fn(f32, f32) -> [f32; 2] = |_, _| [0.0; 2];
+const NO_SLOPES: Back = |_, _, d| d.fill(0.0);
 
 pub(super) const KINDS: &[(&str, Kind)] = &[
-    ("Absolute", Kind::Each(f32::abs, |x, _| sign(x))),
+    ("Absolute", each!(f32::abs, |x, _| sign(x))),
     ("Add", Kind::Two(Merging::Sum)),
     ("All", Kind::Reduce(Reduction::All)),
     ("Amax", Kind::Reduce(Reduction::Largest)),
     ("Amin", Kind::Reduce(Reduction::Smallest)),
     ("Any", Kind::Reduce(Reduction::Any)),
-    ("Arccos", Kind::Each(f32::acos, |x, _| -arc_slope(x))),
+    ("Arccos", each!(f32::acos, |x, _| -arc_slope(x))),
     (
         "Arccosh",
-        Kind::Each(|x| f64::from(x).acosh() as f32, |x, _| ((x - 1.0) * (x + 1.0)).sqrt().recip()),
+        each!(|x| f64::from(x).acosh() as f32, |x, _| ((x - 1.0) * (x + 1.0)).sqrt().recip()),
     ),
-    ("Arcsin", Kind::Each(f32::asin, |x, _| arc_slope(x))),
+    ("Arcsin", each!(f32::asin, |x, _| arc_slope(x))),
     (
         "Arcsinh",
-        Kind::Each(|x| f64::from(x).asinh() as f32, |x, _| f64::from(x).hypot(1.0).recip() as f32),
+        each!(|x| f64::from(x).asinh() as f32, |x, _| f64::from(x).hypot(1.0).recip() as f32),
     ),
-    ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
-    ("Arctan2", Kind::Pair(both!(f32::atan2), angle_slopes)),
-    ("Arctanh", Kind::Each(f32::atanh, |x, _| ((1.0 - x) * (1.0 + x)).recip())),
+    ("Arctan", each!(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
+    ("Arctan2", Kind::Pair(both!(f32::atan2), back!(angle_slopes))),
+    ("Arctanh", each!(f32::atanh, |x, _| ((1.0 - x) * (1.0 + x)).recip())),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
     ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
     ("Argsort", Kind::Order),
     ("Average", Kind::Reduce(Reduction::Mean)),
     ("Cast", Kind::Same),
-    ("Cbrt", Kind::Each(f32::cbrt, |_, y| (3.0 * y * y).recip())),
-    ("Ceil", Kind::Each(f32::ceil, NO_SLOPE)),
+    ("Cbrt", each!(f32::cbrt, |_, y| (3.0 * y * y).recip())),
+    ("Ceil", each!(f32::ceil, NO_SLOPE)),
     ("Clip", Kind::Clip),
     ("Concatenate", Kind::Join),
     ("ConvertToTensor", Kind::Same),
     ("Copy", Kind::Same),
-    ("Cos", Kind::Each(f32::cos, |x, _| -x.sin())),
-    ("Cosh", Kind::Each(f32::cosh, |x, _| x.sinh())),
+    ("Cos", each!(f32::cos, |x, _| -x.sin())),
+    ("Cosh", each!(f32::cosh, |x, _| x.sinh())),
     ("CountNonzero", Kind::Reduce(Reduction::Count)),
     ("Cumsum", Kind::RunningSum),
-    ("Deg2rad", Kind::Each(f32::to_radians, |_, _| (PI / 180.0) as f32)),
+    ("Deg2rad", each!(f32::to_radians, |_, _| (PI / 180.0) as f32)),
     ("DepthToSpace", Kind::Blocks(Blocks::FromChannels)),
     ("Divide", QUOTIENT),
     (
         "DivideNoNan",
-        Kind::Pair(both!(|a, b| if b == 0.0 { 0.0 } else { a / b }), |a, b| {
-            if b == 0.0 { [0.0; 2] } else { quotient_slopes(a, b) }
-        }),
+        Kind::Pair(
+            both!(|a, b| if b == 0.0 { 0.0 } else { a / b }),
+            back!(|a, b| if b == 0.0 { [0.0; 2] } else { quotient_slopes(a, b) }),
+        ),
     ),
     ("Einsum", Kind::Einsum),
     ("Equal", Kind::Compare(both!(|a, b| flag(a == b)))),
-    ("Erf", Kind::Each(|x| erf(f64::from(x)) as f32, |x, _| erf_slope(x))),
-    ("Exp", Kind::Each(f32::exp, |_, y| y)),
-    ("Exp2", Kind::Each(f32::exp2, |_, y| y * LN_2 as f32)),
+    ("Erf", each!(OfErf)),
+    ("Exp", each!(OfExponential)),
+    ("Exp2", each!(f32::exp2, |_, y| y * LN_2 as f32)),
     ("ExpandDims", Kind::Reshape(Reshaping::Expand)),
-    ("Expm1", Kind::Each(f32::exp_m1, |x, _| x.exp())),
-    ("Fabs", Kind::Each(f32::abs, |x, _| sign(x))),
+    ("Expm1", each!(f32::exp_m1, |x, _| x.exp())),
+    ("Fabs", each!(f32::abs, |x, _| sign(x))),
     ("Flip", Kind::Arrange(Arrangement::Flip)),
-    ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
+    ("Floor", each!(f32::floor, NO_SLOPE)),
     ("FloorDivide", Kind::Pair(both!(whole_quotient), NO_SLOPES)),
-    ("Fmax", Kind::Pair(both!(f32::max), |a, b| taken(a > b || b.is_nan(), a == b))),
-    ("Fmin", Kind::Pair(both!(f32::min), |a, b| taken(a < b || b.is_nan(), a == b))),
+    (
+        "Fmax",
+        Kind::Pair(both!(f32::max), back!(|a: f32, b: f32| taken(a > b || b.is_nan(), a == b))),
+    ),
+    (
+        "Fmin",
+        Kind::Pair(both!(f32::min), back!(|a: f32, b: f32| taken(a < b || b.is_nan(), a == b))),
+    ),
     ("FullLike", Kind::Fill(None)),
     ("GetItem", Kind::Reshape(Reshaping::Items)),
     ("Greater", Kind::Compare(both!(|a, b| flag(a > b)))),
@@ -205,28 +226,34 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
             NO_SLOPES,
         ),
     ),
-    ("Hypot", Kind::Pair(both!(f32::hypot), hypot_slopes)),
-    ("Isfinite", Kind::Each(|x| flag(x.is_finite()), NO_SLOPE)),
-    ("Isinf", Kind::Each(|x| flag(x.is_infinite()), NO_SLOPE)),
-    ("Isnan", Kind::Each(|x| flag(x.is_nan()), NO_SLOPE)),
-    ("Isneginf", Kind::Each(|x| flag(x == f32::NEG_INFINITY), NO_SLOPE)),
-    ("Isposinf", Kind::Each(|x| flag(x == f32::INFINITY), NO_SLOPE)),
+    ("Hypot", Kind::Pair(both!(f32::hypot), back!(hypot_slopes))),
+    ("Isfinite", each!(|x| flag(x.is_finite()), NO_SLOPE)),
+    ("Isinf", each!(|x| flag(x.is_infinite()), NO_SLOPE)),
+    ("Isnan", each!(|x| flag(x.is_nan()), NO_SLOPE)),
+    ("Isneginf", each!(|x| flag(x == f32::NEG_INFINITY), NO_SLOPE)),
+    ("Isposinf", each!(|x| flag(x == f32::INFINITY), NO_SLOPE)),
     ("Less", Kind::Compare(both!(|a, b| flag(a < b)))),
     ("LessEqual", Kind::Compare(both!(|a, b| flag(a <= b)))),
-    ("Log", Kind::Each(f32::ln, |x, _| x.recip())),
-    ("Log10", Kind::Each(f32::log10, |x, _| (f64::from(x) * LN_10).recip() as f32)),
-    ("Log1p", Kind::Each(f32::ln_1p, |x, _| (1.0 + x).recip())),
-    ("Log2", Kind::Each(f32::log2, |x, _| (f64::from(x) * LN_2).recip() as f32)),
+    ("Log", each!(OfLogarithm)),
+    ("Log10", each!(f32::log10, |x, _| (f64::from(x) * LN_10).recip() as f32)),
+    ("Log1p", each!(OfLogarithmOfMore)),
+    ("Log2", each!(f32::log2, |x, _| (f64::from(x) * LN_2).recip() as f32)),
     (
         "Logaddexp",
-        Kind::Pair(both!(|a, b| log_add_exp(a, b, 1.0)), |a, b| log_add_exp_slopes(a, b, 1.0)),
+        Kind::Pair(
+            both!(|a, b| log_add_exp(a, b, 1.0)),
+            back!(|a, b| log_add_exp_slopes(a, b, 1.0)),
+        ),
     ),
     (
         "Logaddexp2",
-        Kind::Pair(both!(|a, b| log_add_exp(a, b, LN_2)), |a, b| log_add_exp_slopes(a, b, LN_2)),
+        Kind::Pair(
+            both!(|a, b| log_add_exp(a, b, LN_2)),
+            back!(|a, b| log_add_exp_slopes(a, b, LN_2)),
+        ),
     ),
     ("LogicalAnd", Kind::Compare(both!(|a, b| flag(a != 0.0 && b != 0.0)))),
-    ("LogicalNot", Kind::Each(|x| flag(x == 0.0), NO_SLOPE)),
+    ("LogicalNot", each!(|x| flag(x == 0.0), NO_SLOPE)),
     ("LogicalOr", Kind::Compare(both!(|a, b| flag(a != 0.0 || b != 0.0)))),
     ("LogicalXor", Kind::Compare(both!(|a, b| flag((a != 0.0) != (b != 0.0))))),
     ("Logsumexp", Kind::Reduce(Reduction::LogSumExp)),
@@ -236,35 +263,35 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Mean", Kind::Reduce(Reduction::Mean)),
     ("Min", Kind::Reduce(Reduction::Smallest)),
     ("Minimum", Kind::Two(Merging::Smallest)),
-    ("Mod", Kind::Pair(both!(modulo), |a, b| [1.0, -whole_quotient(a, b)])),
+    ("Mod", Kind::Pair(both!(modulo), back!(|a, b| [1.0, -whole_quotient(a, b)]))),
     ("Moveaxis", Kind::Reshape(Reshaping::Move)),
     ("Multiply", Kind::Two(Merging::Product)),
-    ("Negative", Kind::Each(|x| -x, |_, _| -1.0)),
+    ("Negative", each!(|x| -x, |_, _| -1.0)),
     ("Norm", Kind::Reduce(Reduction::Norm)),
     ("Normalize", Kind::Normalize),
     ("NotEqual", Kind::Compare(both!(|a, b| flag(a != b)))),
     ("OneHot", Kind::OneHot),
     ("OnesLike", Kind::Fill(Some(1.0))),
     ("Pad", Kind::Arrange(Arrangement::Pad)),
-    ("Power", Kind::Pair(both!(f32::powf), power_slopes)),
+    ("Power", Kind::Pair(both!(power), back!(power_slopes))),
     ("Prod", Kind::Reduce(Reduction::Product)),
-    ("Rad2deg", Kind::Each(f32::to_degrees, |_, _| (180.0 / PI) as f32)),
-    ("Reciprocal", Kind::Each(f32::recip, |_, y| -y * y)),
+    ("Rad2deg", each!(f32::to_degrees, |_, _| (180.0 / PI) as f32)),
+    ("Reciprocal", each!(f32::recip, |_, y| -y * y)),
     ("Repeat", Kind::Arrange(Arrangement::Repeat)),
     ("Reshape", Kind::Reshape(Reshaping::Sizes)),
     ("Resize", Kind::Resize),
     ("Roll", Kind::Arrange(Arrangement::Roll)),
-    ("Round", Kind::Each(rounded, NO_SLOPE)),
-    ("Rsqrt", Kind::Each(|x| x.sqrt().recip(), |x, y| -0.5 * y / x)),
-    ("Sign", Kind::Each(sign, NO_SLOPE)),
-    ("Sin", Kind::Each(f32::sin, |x, _| x.cos())),
-    ("Sinc", Kind::Each(sinc, sinc_slope)),
-    ("Sinh", Kind::Each(f32::sinh, |x, _| x.cosh())),
+    ("Round", each!(rounded, NO_SLOPE)),
+    ("Rsqrt", each!(|x| x.sqrt().recip(), |x, y| -0.5 * y / x)),
+    ("Sign", each!(sign, NO_SLOPE)),
+    ("Sin", each!(f32::sin, |x, _| x.cos())),
+    ("Sinc", each!(sinc, sinc_slope)),
+    ("Sinh", each!(f32::sinh, |x, _| x.cosh())),
     ("Sort", Kind::Sort),
     ("SpaceToDepth", Kind::Blocks(Blocks::ToChannels)),
     ("Split", Kind::Split),
-    ("Sqrt", Kind::Each(f32::sqrt, |_, y| 0.5 / y)),
-    ("Square", Kind::Each(|x| x * x, |x, _| 2.0 * x)),
+    ("Sqrt", each!(f32::sqrt, |_, y| 0.5 / y)),
+    ("Square", each!(|x| x * x, |x, _| 2.0 * x)),
     ("Squeeze", Kind::Reshape(Reshaping::Squeeze)),
     ("Stack", Kind::Stack),
     ("Std", Kind::Reduce(Reduction::Deviation)),
@@ -273,14 +300,14 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Sum", Kind::Reduce(Reduction::Sum)),
     ("Swapaxes", Kind::Reshape(Reshaping::Swap)),
     ("Take", Kind::Arrange(Arrangement::Take)),
-    ("Tan", Kind::Each(f32::tan, |_, y| 1.0 + y * y)),
+    ("Tan", each!(f32::tan, |_, y| 1.0 + y * y)),
     ("Tile", Kind::Arrange(Arrangement::Tile)),
     ("TopK", Kind::Top),
     ("Transpose", Kind::Reshape(Reshaping::Order)),
     ("Tril", Kind::Triangle(Triangle::Lower)),
     ("Triu", Kind::Triangle(Triangle::Upper)),
     ("TrueDivide", QUOTIENT),
-    ("Trunc", Kind::Each(f32::trunc, NO_SLOPE)),
+    ("Trunc", each!(f32::trunc, NO_SLOPE)),
     ("Unstack", Kind::Unstack),
     ("Var", Kind::Reduce(Reduction::Variance)),
     ("Where", Kind::Where),

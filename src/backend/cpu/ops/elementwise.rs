@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     shape::Shape,
 };
-use kerata_kernels::threads::parallel;
+use kerata_kernels::{curves::Pointwise, threads::parallel};
 
 /// A function of each value. `slope` is its derivative, from the argument and the result.
 ///
@@ -45,7 +45,7 @@ pub(crate) fn activation(
         function.in_place(values);
     };
     map_slices(x, values, move |places| match function.curve() {
-        Some(curve) => curve.add_gradient(places.arguments, places.gradient, places.sums),
+        Some(curve) => places.along(curve),
         None => {
             function.with(places);
         }
@@ -53,7 +53,7 @@ pub(crate) fn activation(
 }
 
 /// Where a gradient goes back through a function of each value.
-struct Places<'a> {
+pub(crate) struct Places<'a> {
     arguments: &'a [f32],
     results: &'a [f32],
     gradient: &'a [f32],
@@ -61,7 +61,8 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn add(self, slope: impl Fn(f32, f32) -> f32) {
+    /// By the derivative, from the argument and the result.
+    pub(crate) fn add(self, slope: impl Fn(f32, f32) -> f32) {
         let values = self.arguments.iter().zip(self.results).zip(self.gradient);
         for (sum, ((&x, &y), &d_y)) in self.sums.iter_mut().zip(values) {
             // What does not reach the result may be infinite.
@@ -69,6 +70,11 @@ impl Places<'_> {
                 *sum += slope(x, y) * d_y;
             }
         }
+    }
+
+    /// By that of a kernel.
+    pub(crate) fn along(self, curve: Pointwise) {
+        curve.add_gradient(self.arguments, self.gradient, self.sums);
     }
 }
 
@@ -82,7 +88,10 @@ impl WithFunction<f32> for Places<'_> {
 
 /// A function of each value by functions of slices, one that writes the results over the arguments, and one for the way
 /// back.
-fn map_slices<S: Shape, T: Tape<f32, Cpu>>(
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn map_slices<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
     values: impl Fn(&mut [f32]) + Sync + Send,
     back: impl Fn(Places<'_>) + Sync + Send + 'static,

@@ -43,7 +43,7 @@ pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(super) use elementwise::activation;
-pub(crate) use elementwise::{NOWHERE, map_values, pick_values, running_sums};
+pub(crate) use elementwise::{NOWHERE, Places, map_slices, map_values, pick_values, running_sums};
 pub(super) use embedding::embedding;
 pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
