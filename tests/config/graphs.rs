@@ -250,6 +250,7 @@ cases! {
     heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets augmented
     slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares spectral reversible slopes_of_reversible spectrograms slopes_of_spectrograms
     volume_lstms slopes_of_volume_lstms channels_first slopes_of_channels_first paddings slopes_of_paddings
+    slopes_of_arrays
 }
 
 #[test]

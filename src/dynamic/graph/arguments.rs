@@ -63,6 +63,7 @@ pub(super) fn said(
         }
         options.insert(key.clone(), one.to_json(&|_| Value::Null));
     }
+    options.values_mut().for_each(take_out_arrays);
     let other = |(key, value): &(&String, &Value)| {
         let key = key.as_str();
         let read = IGNORED.contains(&key) || kind.options().contains(&key);
@@ -85,6 +86,27 @@ pub(super) fn said(
     Ok(Said { operands, options })
 }
 
+/// Puts the numbers of an array in its place: also what is a list may be said as one.
+fn take_out_arrays(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(take_out_arrays),
+        Value::Object(map) => {
+            if let Some(inner) = of_array(map).cloned() {
+                *value = inner;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The numbers of an array, as lists in lists.
+fn of_array(map: &Map<String, Value>) -> Option<&Value> {
+    match map.get("class_name").and_then(Value::as_str) {
+        Some("__numpy__" | "__tensor__") => map.get("config")?.get("value"),
+        _ => None,
+    }
+}
+
 /// Numbers that are no tensor of the graph: one, lists of them, or an array.
 fn numbers(value: &Value) -> Option<(Vec<usize>, Vec<f32>)> {
     match value {
@@ -100,10 +122,7 @@ fn numbers(value: &Value) -> Option<(Vec<usize>, Vec<f32>)> {
             let sizes = [&[parts.len()], &inner[..]].concat();
             Some((sizes, parts.into_iter().flat_map(|(_, values)| values).collect()))
         }
-        Value::Object(map) => match map.get("class_name").and_then(Value::as_str) {
-            Some("__numpy__" | "__tensor__") => numbers(map.get("config")?.get("value")?),
-            _ => None,
-        },
+        Value::Object(map) => numbers(of_array(map)?),
         _ => None,
     }
 }

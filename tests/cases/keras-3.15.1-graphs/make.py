@@ -1082,6 +1082,34 @@ def spectrograms(name):
 
 
 @case
+def slopes_of_arrays(name):
+    """Functions that are told arrays of numpy, and gradients of those of each value."""
+    x = Input((4, 6), name="x")
+    a = L.Dense(6, activation="tanh", name="first")(x)
+    places = np.array([3, 1, 1], "int64")
+    b = [
+        keras.ops.take(a, places, axis=1),
+        keras.ops.take(a, np.array([-1, 0], "int32"), axis=1),
+        keras.ops.roll(a, 2, axis=1),
+        keras.ops.tile(a, [1, 2, 1]),
+        keras.ops.erf(a),
+        keras.ops.exp(a),
+        keras.ops.log(a + 2),
+        keras.ops.log1p(a * np.array([0.1, 0.4, -0.4, 0.9, -0.9, 2e-3], "float32") ** 2),
+        keras.ops.power(a, 2),
+        a**3.0,
+        (a + 2.0) ** 0.5,
+        keras.ops.gelu(a),
+        keras.ops.sqrt(a + 1.5),
+        keras.ops.divide_no_nan(a, a + 2.0),
+        keras.ops.logaddexp(a, a * 0.5),
+        keras.ops.hypot(a, a + 0.25),
+    ]
+    all = L.Flatten(name="flat")(keras.ops.concatenate(b, axis=1))
+    write(name, Model(x, L.Dense(2, name="head")(all)), floats(47, 2, 4, 6), True)
+
+
+@case
 def slopes_of_spectrograms(name):
     """Gradients of the same."""
     x = Input((6, 8), name="x")
