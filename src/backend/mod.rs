@@ -30,8 +30,8 @@ mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
-pub use activation::{ActivationFunction, Elementwise, ReluOptions};
 pub(crate) use activation::WithFunction;
+pub use activation::{ActivationFunction, Elementwise, ReluOptions};
 pub(crate) use attention::AttentionSizes;
 pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;

@@ -221,6 +221,13 @@ impl Layout {
         let mut walk = Walk::new(self, 0);
         let mut rest = values;
         while !rest.is_empty() {
+            if let Some(turned) = walk.turned(rest.len()) {
+                let (rows, others) = rest.split_at(turned.rows * self.inner.len);
+                turned.add(rows, self.inner.len, sums, &add);
+                (0..turned.rows).for_each(|_| walk.next_row());
+                rest = others;
+                continue;
+            }
             let (run, from) = walk.run(rest.len());
             let (part, others) = rest.split_at(run.len);
             match (from, run.step) {
@@ -282,12 +289,41 @@ struct Turned {
     step: usize,
 }
 
+/// A square of them, turned aside: so each line of the cache is written once, also where those of all rows share a set.
+type Tile = [[f32; ROWS]; ROWS];
+
 impl Turned {
+    /// The columns of each square: the first one, and how many.
+    fn squares(width: usize) -> impl Iterator<Item = (usize, usize)> {
+        (0..width).step_by(ROWS).map(move |first| (first, ROWS.min(width - first)))
+    }
+
     fn fill(&self, values: &[f32], to: &mut [f32], width: usize) {
-        for column in 0..width {
-            let from = &values[self.from + column * self.step..][..self.rows];
-            for (row, &x) in from.iter().enumerate() {
-                to[row * width + column] = x;
+        let mut tile = Tile::default();
+        for (first, columns) in Self::squares(width) {
+            for column in 0..columns {
+                let from = &values[self.from + (first + column) * self.step..][..self.rows];
+                for (row, &x) in tile.iter_mut().zip(from) {
+                    row[column] = x;
+                }
+            }
+            for (row, to) in tile.iter().zip(to.chunks_exact_mut(width)) {
+                to[first..first + columns].copy_from_slice(&row[..columns]);
+            }
+        }
+    }
+
+    fn add<T>(&self, values: &[f32], width: usize, sums: &mut [T], add: &impl Fn(&mut T, f32)) {
+        let mut tile = Tile::default();
+        for (first, columns) in Self::squares(width) {
+            for (row, from) in values.chunks_exact(width).enumerate() {
+                for (column, &x) in tile.iter_mut().zip(&from[first..first + columns]) {
+                    column[row] = x;
+                }
+            }
+            for (i, column) in tile[..columns].iter().enumerate() {
+                let sums = &mut sums[self.from + (first + i) * self.step..][..self.rows];
+                sums.iter_mut().zip(column).for_each(|(sum, &x)| add(sum, x));
             }
         }
     }

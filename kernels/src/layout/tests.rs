@@ -45,6 +45,9 @@ fn values_stand_where_each_dimension_says() {
     check(vec![even(2, 60), even(20, 1), even(3, 20)], 120);
     check(vec![even(20, 1), even(3, 20), even(2, 60)], 120);
     check(vec![even(5, 1), even(2, 60), even(3, 20), even(4, 5)], 120);
+    // By more than one square, and the rest of one.
+    check(vec![even(40, 1), even(37, 40)], 1480);
+    check(vec![even(2, 740), even(20, 1), even(37, 20)], 1480);
     // With zeros, cut, from behind, repeated, of every second.
     let padded = axis(&[None, Some(0), Some(20), Some(40), None, None]);
     check(vec![even(2, 60), padded.clone(), even(20, 1)], 120);
