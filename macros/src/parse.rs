@@ -43,11 +43,15 @@ pub(crate) struct Arguments {
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let (mut all, mut errors) = (Self::default(), Errors::default());
+        // As in Keras's `Model(inputs=.., outputs=..)`, which is one mistake.
+        let inputs = |tree: TokenTree| matches!(tree, TokenTree::Ident(key) if key == "inputs");
+        let plural = input.fork().parse::<TokenStream>()?.into_iter().any(inputs);
         let known = ["input", "output", "outputs", "element", "device", "keras", "embed", "unmask"];
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
                 "input" => all.input = Some(value(input)?),
                 "output" => all.output = Some(output(input)?),
+                "outputs" if plural && input.peek(Token![=]) => all.output = Some(output(input)?),
                 "outputs" => all.outputs = fields(input)?,
                 "element" => {
                     all.element =
@@ -121,7 +125,10 @@ pub(crate) fn arguments(
             errors.add_once(error);
             rest(input)?;
         }
-        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+        if input.peek(Token![;]) {
+            errors.push(input.span(), "arguments stand behind a `,` each, not behind a `;`");
+            input.parse::<Token![;]>()?;
+        } else if !input.is_empty() && input.parse::<Token![,]>().is_err() {
             errors.push(input.span(), "a `,` is missing in front of this argument");
         }
     }
@@ -131,6 +138,9 @@ pub(crate) fn arguments(
 /// What is said of an argument that is elsewhere.
 fn meant(place: &str, key: &Ident) -> Option<String> {
     Some(match (place, key.to_string().as_str()) {
+        ("#[model]", "inputs") => {
+            "what a model takes is called `input` here, and the shape that it gives `output`".to_owned()
+        }
         ("#[model]", "dtype") => "`dtype` is `element` here: write `element = f64`".to_owned(),
         ("#[model]", "loss" | "optimizer" | "metrics") => {
             "what a model is trained by is said to its trainer: `Trainer::new(model, loss, optimizer)?`".to_owned()
@@ -156,6 +166,11 @@ fn output(input: ParseStream) -> syn::Result<Signal> {
         }
         Ok(nested)
     };
+    if input.peek(syn::token::Paren) {
+        let named = input.parse::<TokenTree>()?;
+        let message = format!("several outputs are named by their fields: write `outputs{named}`");
+        return Err(syn::Error::new(named.span(), message));
+    }
     let fork = input.fork();
     fork.parse::<Option<Token![=]>>()?;
     let start = fork.span();
@@ -191,7 +206,7 @@ fn fields(input: ParseStream) -> syn::Result<Vec<Ident>> {
 /// What stands before the next comma.
 fn rest(input: ParseStream) -> syn::Result<TokenStream> {
     let mut rest = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) {
+    while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![;]) {
         rest.extend([input.parse::<TokenTree>()?]);
     }
     Ok(rest)

@@ -36,6 +36,9 @@ pub(crate) enum Dim {
 
 const EXAMPLES: &str = "what a model takes or gives is a shape such as `(Batch, 10)`, a `Masked<(Batch, 10, 8)>` or `Ids<(Batch, 10)>`";
 
+/// What others put around a shape.
+const NO_SIGNALS: [&str; 5] = ["Tensor", "KerasTensor", "Input", "InputLayer", "Shape"];
+
 /// What is said of several inputs as a list.
 fn several(inputs: &TokenStream) -> String {
     format!("several inputs stand in `Inputs`: write `Inputs<({})>`", text(inputs))
@@ -73,6 +76,14 @@ impl Parse for Signal {
         }
         let path =
             input.call(Path::parse_mod_style).map_err(|_| syn::Error::new(start, EXAMPLES))?;
+        if NO_SIGNALS.contains(&last_name(&path).as_str()) && input.peek(Token![<]) {
+            input.parse::<Token![<]>()?;
+            let inside = text(&until_closed(input)?);
+            input.parse::<Token![>]>()?;
+            let shape =
+                if inside.starts_with('(') { format!(": write `{inside}`") } else { String::new() };
+            return Err(syn::Error::new(start, format!("a shape stands by itself{shape}")));
+        }
         let of_shape = |dims: TokenStream| {
             let (name, dims) = (last_name(&path), text(&dims));
             if name == "Inputs" {
@@ -273,10 +284,14 @@ impl Dim {
                 return Some("`None` is `Batch` here");
             }
             Self::Named(path) if path.is_ident("None") => return Some("`None` is `Length` here"),
+            Self::Named(path) if within(path).is_some() && !batch => {
+                return Some("a length that is known is its number");
+            }
             Self::Named(path) => path.to_token_stream(),
             Self::Size(size) => size.to_token_stream(),
         };
-        if batch && (self.is_size(generics) || is_small(self)) {
+        let with_size = matches!(self, Self::Named(path) if within(path).is_some());
+        if batch && (with_size || self.is_size(generics) || is_small(self)) {
             return Some("the first dimension is the batch, whose size is not in the type");
         }
         let dim = dim.to_string();
@@ -319,6 +334,16 @@ fn is_small(dim: &Dim) -> bool {
     }))
 }
 
+/// The 20 in `Length<20>`.
+fn within(path: &Path) -> Option<String> {
+    let last = path.segments.last()?;
+    let known = path.segments.len() == 1 && (last.ident == "Length" || last.ident == "Batch");
+    match &last.arguments {
+        PathArguments::AngleBracketed(given) if known => Some(text(&given.args)),
+        _ => None,
+    }
+}
+
 /// The shape that was meant.
 fn as_meant(dims: &[Dim], generics: &Generics) -> String {
     let mut texts = Vec::new();
@@ -340,6 +365,11 @@ fn as_meant(dims: &[Dim], generics: &Generics) -> String {
         match written.as_str() {
             "None" => texts.push("Length".to_owned()),
             "Batch" => {}
+            _ if let Dim::Named(path) = dim
+                && let Some(size) = within(path) =>
+            {
+                texts.push(size)
+            }
             _ if problem && dim.is_size(generics) => texts.push("10".to_owned()),
             _ => texts.push(written),
         }

@@ -99,6 +99,9 @@ pub(super) fn misplaced(attribute: &Attribute) -> Option<&'static str> {
             "the options of a layer stand in `#[with(..)]`: write `#[with(use_bias = false)]`",
         );
     }
+    if is(&["frozen", "freeze", "trainable", "non_trainable"]) {
+        return Some("a layer that is not trained says so in `#[with(trainable = false)]`");
+    }
     None
 }
 

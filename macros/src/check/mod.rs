@@ -233,7 +233,7 @@ impl Model {
             // What it takes is then not known, and who takes it.
             self.unknown_sources |= matches!(again, Again::Told);
             let mut with = with(&mut field.attrs, &mut self.errors);
-            if let Some((of, ty)) = self.called_again(&field.ty, &again, &with) {
+            if let Some((of, ty)) = self.called_again(&mut field.ty, &again, &with) {
                 if let Some(refused) = refused {
                     refused.tell(&mut self.errors);
                 }

@@ -1,7 +1,8 @@
 //! What a field names of the fields before it: `#[from(..)]` and `#[again(..)]`.
 
 use proc_macro2::Span;
-use syn::{Type, spanned::Spanned};
+use quote::ToTokens;
+use syn::{PathArguments, Type, parse_quote, spanned::Spanned};
 
 use super::{Model, Part};
 use crate::{
@@ -14,15 +15,19 @@ impl Model {
     /// The field whose layer `#[again(..)]` calls once more, and its type, at the place of this one.
     pub(super) fn called_again(
         &mut self,
-        ty: &Type,
+        ty: &mut Type,
         again: &Again,
         with: &With,
     ) -> Option<(usize, Type)> {
         let is_again = matches!(ty, Type::Path(path) if last_name(&path.path) == "Again");
         let Again::Of(name) = again else {
             if is_again && matches!(again, Again::No) {
-                let message = "which layer is called again? Write `#[again(field)]` in front";
+                let named = written_in(ty).unwrap_or_else(|| "field".to_owned());
+                let message =
+                    format!("which layer is called again? Write `#[again({named})]` in front");
                 self.errors.push(ty.span(), message);
+                // Else what stands in it is told of as well.
+                *ty = parse_quote!(::kerata::Again);
             }
             return None;
         };
@@ -84,5 +89,17 @@ impl Model {
             values.push(parts.iter().fold(value, part));
         }
         Some(values)
+    }
+}
+
+/// The field in `Again<tower>`.
+fn written_in(ty: &Type) -> Option<String> {
+    let Type::Path(path) = ty else { return None };
+    match &path.path.segments.last()?.arguments {
+        PathArguments::AngleBracketed(given) => {
+            let field: syn::Ident = syn::parse2(given.args.to_token_stream()).ok()?;
+            Some(field.to_string())
+        }
+        _ => None,
     }
 }

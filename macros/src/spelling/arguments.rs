@@ -169,6 +169,9 @@ fn of_path(path: &Path, generics: &Generics) -> What {
     if let Some(word) = words().find(|word| word.name == name) {
         return if is_ours(path) { What::Word(word) } else { What::Either };
     }
+    if is_ours(path) && known(&name).is_some_and(|layer| layer.required() > 0) {
+        return What::Layer;
+    }
     // A custom activation may have any name, but not one in small letters.
     let small = name.starts_with(char::is_lowercase);
     match by_name(&name) {
@@ -227,7 +230,9 @@ fn of_expr(expr: &Expr) -> What {
             numbers.or_else(|| pairs.collect::<Option<_>>().map(What::Pairs)).unwrap_or(What::Type)
         }
         Expr::Block(block) => match block.block.stmts.as_slice() {
-            [syn::Stmt::Expr(inner @ (Expr::Unary(_) | Expr::Tuple(_)), None)] => of_expr(inner),
+            [syn::Stmt::Expr(inner @ (Expr::Unary(_) | Expr::Tuple(_) | Expr::Lit(_)), None)] => {
+                of_expr(inner)
+            }
             _ => What::Size,
         },
         _ => What::Size,

@@ -174,6 +174,16 @@ impl Spelling<'_> {
             return refused(whole, needs(layer), String::new());
         };
         let at = argument_tokens(ty, place).unwrap_or(whole);
+        // `Gru<_, 8, Bidirectional>`.
+        let is_around = |layer: &Known| {
+            layer.parameters.first().is_some_and(|first| first.kind == Kind::Type(Class::Layer))
+        };
+        if matches!(argument.what, What::Layer) && known(&argument.text).is_some_and(is_around) {
+            let (around, within) = (&argument.text, rewrite::line(layer, &given[..place]).text);
+            let problem = format!("`{around}` stands around the layer");
+            let line = Some(format!("{around}<{within}>"));
+            return Some(Refused { line, ..Refused::new(at, problem, TokenStream::new()) });
+        }
         let Some(parameter) = layer.parameters.get(place) else {
             let problem = match layer.parameters {
                 [] => match option::first(layer) {

@@ -151,7 +151,9 @@ fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
     let first = parameters.first()?;
     let end = given.iter().position(|argument| !argument.may_be_size());
     let (front, rest) = given.split_at(end.unwrap_or(given.len()));
-    let hole = lacks_features(known, front, !rest.is_empty());
+    let all =
+        matches!(front, [Argument { what: What::Tuple(numbers), .. }] if numbers.len() == sizes);
+    let hole = !all && lacks_features(known, front, !rest.is_empty());
     let mut front: Vec<&Argument> = front.iter().collect();
     let mut texts = Vec::new();
 

@@ -1,4 +1,6 @@
 //~ `dtype` is `element` here: write `element = f64`
+//~ what a model takes is called `input` here, and the shape that it gives `output`
+//~ several outputs are named by their fields: write `outputs(a, b)`
 //~ what a model is trained by is said to its trainer: `Trainer::new(model, loss, optimizer)?`
 use kerata::{Batch, Dense, model};
 
@@ -10,6 +12,18 @@ struct Wide {
 #[model(input = (Batch, 4), loss = "mse")]
 struct Compiled {
     head: Dense<_, 2>,
+}
+
+#[model(inputs = (Batch, 4), outputs = (Batch, 2))]
+struct Plural {
+    head: Dense<_, 2>,
+}
+
+#[model(input = (Batch, 4), output(a, b))]
+struct Singular {
+    a: Dense<_, 2>,
+    #[from(input)]
+    b: Dense<_, 2>,
 }
 
 fn main() {}

@@ -13,12 +13,15 @@
 //~ `Flatten` needs its number of values, and `_` stands for what reaches it: write `Flatten<_>`
 //~ `3` stands in place of the inner layer: write `TimeDistributed<Dense<_, 10>>`
 //~ the numbers of this model are `f64`, those of this layer `f32`: write `Dense<_, 8, Linear, f64>`
+//~ `Bidirectional` stands around the layer: write `Bidirectional<Lstm<_, 32>>`
+//~ `Dropout` stands in place of the activation: write `Dense<_, 8>`
+//~ a rate is given in percent, a whole number from 0 to 99: write `Dropout<30>`
 //~ nothing says that `L` is a layer
 //~ there is a layer `head` already: give this one another name
 //~lines 7
 #![allow(unused_imports)]
 use kerata::{
-    Batch, Causal, Conv2d, Dense, Dropout, Flatten, Linear, Lstm, MaxPool2d, Relu, Softmax,
+    Batch, Bidirectional, Causal, Conv2d, Dense, Dropout, Flatten, Linear, Lstm, MaxPool2d, Relu, Softmax,
     TimeDistributed, model,
 };
 
@@ -39,6 +42,9 @@ struct Spelling {
     rate: Dropout<0.25>,
     flat: Flatten,
     inside: TimeDistributed<3>,
+    both: Lstm<_, 32, Bidirectional>,
+    dropping: Dense<_, 8, Dropout>,
+    braces: Dropout<{ 0.3 }>,
 }
 
 #[model(input = (Batch, 8), element = f64)]

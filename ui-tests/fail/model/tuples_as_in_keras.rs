@@ -2,9 +2,10 @@
 //~ sizes are written one by one, rows, columns, rows below and columns on the right: write `Cropping2d<1, 3, 2, 4>`
 //~ sizes are written one by one, not as a tuple: write `Cropping1d<1, 2>`
 //~ the sizes of a shape are types, `Const`: write `Reshape<(Const<4>, Const<2>)>`
+//~ write `Dense<4, 8>`
 //~ parameters have places here, not names: write `UpSampling2d<2, 3>`
 #![allow(unused_imports)]
-use kerata::{Batch, Cropping1d, Cropping2d, Reshape, UpSampling2d, ZeroPadding2D, model};
+use kerata::{Batch, Cropping1d, Cropping2d, Dense, Reshape, UpSampling2d, ZeroPadding2D, model};
 
 #[model(input = (Batch, 8, 8, 3))]
 struct Net {
@@ -12,6 +13,7 @@ struct Net {
     crop: Cropping2d<(1, 2), (3, 4)>,
     steps: Cropping1d<(1, 2)>,
     shape: Reshape<(4, 2)>,
+    units: Dense<(4, 8)>,
     up: UpSampling2d<size = (2, 3)>,
 }
 
