@@ -14,6 +14,32 @@ impl<T> JustTheType<T> {
     pub const NEW: Self = Self(PhantomData);
 }
 
+/// What stands where `new` does of a type `T` that has none. It is no function, so that a call of it is one error, whatever its arguments are;
+/// what is in its place, a warning says.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct NoNew<T: ?Sized>(PhantomData<T>);
+
+impl<T> NoNew<T> {
+    /// The value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// Says what makes a type that has no `new`. Else the compiler lists whatever gives one, or a method `ne`.
+macro_rules! no_new {
+    ($type:ident$(<$of:ident>)?: $words:literal) => {
+        impl$(<$of>)? $type$(<$of>)? {
+            /// Of nothing.
+            #[doc(hidden)]
+            #[deprecated(note = $words)]
+            #[allow(non_upper_case_globals)]
+            pub const new: $crate::just_the_type::NoNew<Self> = $crate::just_the_type::NoNew::NEW;
+        }
+    };
+}
+
+pub(crate) use no_new;
+
 /// What has no `new`, as [`default`](Default::default) makes it: who writes `new` is told so.
 #[doc(hidden)]
 pub trait ByDefault: Default {

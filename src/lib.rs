@@ -85,7 +85,7 @@ pub mod prelude {
         loss::Compute,
         model::{Model, NotOfStreams as _, Unasked as _, Unsaved as _, Untrained as _},
         optim::NotOfOptimizers as _,
-        parameters::{Build, Parameters},
+        parameters::{Build, NotOfWeights as _, Parameters},
         signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec, Unnamed as _},
         tensor::Backward,
         train::{NotOfFits as _, NotOfTrainers as _, Predict},

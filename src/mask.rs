@@ -5,6 +5,7 @@ use std::{
 
 use crate::{
     error::Error,
+    just_the_type::no_new,
     memory::{collected, elements, filled},
 };
 
@@ -29,6 +30,8 @@ pub struct Mask {
     batch: usize,
     length: usize,
 }
+
+no_new!(Mask: "a mask is made of lengths, ids or flags: `Mask::from_lengths(&[2, 4], 4)?`, `from_ids`, `from_bools`");
 
 impl Mask {
     /// A mask from `batch * length` flags, row by row. A `Vec` is taken as it is; a slice is copied before the call.

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    just_the_type::no_new,
     memory::{collected, elements, filled},
     signal::Signal,
 };
@@ -92,6 +93,8 @@ pub fn try_pad_sequences<const L: usize, T: Copy>(
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ragged<S = usize>(pub Vec<Vec<S>>);
+
+no_new!(Ragged<S>: "it is made by its name alone: `Ragged(rows)`");
 
 /// One sequence of any length: a sample of a [`Stream`](super::Stream). A batch of such is what a batch of a [`Ragged`] is.
 ///

@@ -1,5 +1,4 @@
-//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save` and `get_weights`,
-//! `predict_classes`.
+//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save`, `predict_classes`.
 //!
 //! `#[model]` says that a model has them if it meets a bound that nothing meets. The compiler then tells why it does not, in the words of
 //! the bound; and as they are not there, a trait of the program may have methods of these names.
@@ -17,8 +16,6 @@ pub trait Untrained {
 
     fn eval(&self) {}
 
-    fn zero_grad(&self) {}
-
     fn train_on_batch(&self) {}
 }
 
@@ -35,23 +32,7 @@ pub trait Trains<'a> {}
 pub trait Unsaved {
     fn save(&self) {}
 
-    fn get_weights(&self) {}
-
-    fn set_weights(&self) {}
-
-    fn state_dict(&self) {}
-
-    fn load_state_dict(&self) {}
-
-    fn count_params(&self) {}
-
     fn weights(&self) {}
-
-    fn trainable_weights(&self) {}
-
-    fn named_parameters(&self) {}
-
-    fn get_layer(&self) {}
 }
 
 /// What a model would have to be for [`Unsaved`].

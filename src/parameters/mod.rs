@@ -1,9 +1,12 @@
 //! Building layers and visiting their parameters.
 
+mod elsewhere;
 mod named;
 mod optional;
 mod rules;
 
+#[doc(hidden)]
+pub use elsewhere::{HandsOut, HoldsGradients, NotOfWeights};
 pub use named::Named;
 pub(crate) use named::{device, list};
 pub use optional::{Optional, counted};
@@ -14,6 +17,7 @@ use dfdx::tensor::{Cpu, Tensor};
 use crate::{
     backend::{Backend, CarriedStates, Element},
     error::Error,
+    just_the_type::NoNew,
     regularizers::Rule,
     shape::Shape,
     tuples::all_tuples,
@@ -43,23 +47,14 @@ pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// [`Error::Device`].
     fn build(dev: &D) -> Result<Self, Error>;
 
-    /// Of nothing: who writes it as for other types is told of [`build`](Build::build). A `new` of a type itself goes first.
+    /// Of nothing: who writes it as for other types, with whatever arguments, is told of [`build`](Build::build), once. A `new` of a
+    /// type itself goes first.
     #[doc(hidden)]
-    #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    fn new() -> Self where (): Makes<Self> {
-        <() as Makes<Self>>::make()
-    }
-}
-
-/// What makes a `T` in [`Build::new`]: nothing does.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{T}` has no `new`: `{T}::build(&Cpu::seed_from_u64(0))?` makes one",
-    label = "`build`, on a device"
-)]
-pub trait Makes<T> {
-    /// A value.
-    fn make() -> T;
+    #[deprecated(
+        note = "layers and models are made by `build`, on a device: `Net::build(&Cpu::seed_from_u64(0))?`"
+    )]
+    #[allow(non_upper_case_globals)]
+    const new: NoNew<Self> = NoNew::NEW;
 }
 
 /// A parameter that a [`Visitor`] is shown.

@@ -77,7 +77,7 @@ impl VocabularyBuilder {
         }
         counts.retain(|_, count| *count >= self.min_count);
         let words = most_frequent(counts, self.max_size - special);
-        Vocabulary::new(self.splitter, self.unknown, words.into_iter().map(|(word, _)| word))
+        Vocabulary::of_words(self.splitter, self.unknown, words.into_iter().map(|(word, _)| word))
     }
 
     /// Takes the words of a list, in its order.
@@ -91,7 +91,7 @@ impl VocabularyBuilder {
     ) -> Result<Vocabulary, Error> {
         let words: Vec<String> = words.into_iter().map(Into::into).collect();
         words.iter().try_for_each(|word| self.splitter.check_token(word))?;
-        let vocabulary = Vocabulary::new(self.splitter, self.unknown, words)?;
+        let vocabulary = Vocabulary::of_words(self.splitter, self.unknown, words)?;
         if vocabulary.size() > self.max_size {
             let (expected, found) = (self.max_size, vocabulary.size());
             return Err(Error::mismatch("the size of the vocabulary (at most)", expected, found));

@@ -93,7 +93,7 @@ impl Vocabulary {
             let checked = saved.splitter.check_token(word);
             checked.map_err(|error| format!("word {}: {error}", i + 1))?;
         }
-        let vocabulary = Self::new(saved.splitter, saved.unknown, saved.words);
+        let vocabulary = Self::of_words(saved.splitter, saved.unknown, saved.words);
         vocabulary.map_err(|error| error.to_string())
     }
 }

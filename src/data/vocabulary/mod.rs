@@ -12,6 +12,7 @@ use super::{Side, Splitter, try_pad_sequences};
 use crate::{
     backend::{Backend, Element},
     error::{Error, shortened},
+    just_the_type::no_new,
     layers::{Embedding, MaskIds},
     parameters::Build,
 };
@@ -50,6 +51,8 @@ pub struct Vocabulary {
     tokens: Arc<IndexSet<String>>,
 }
 
+no_new!(Vocabulary: "a vocabulary is learned or listed: `Vocabulary::words().learn(texts)?`, `Vocabulary::words().list(words)?`");
+
 impl Vocabulary {
     /// A vocabulary of words, lower-cased and without punctuation.
     pub fn words() -> VocabularyBuilder {
@@ -66,7 +69,7 @@ impl Vocabulary {
         VocabularyBuilder::new(splitter)
     }
 
-    fn new(
+    fn of_words(
         splitter: Splitter,
         unknown: Option<String>,
         words: impl IntoIterator<Item = String>,

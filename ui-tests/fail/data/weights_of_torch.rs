@@ -1,5 +1,4 @@
-//~lines 18
-//~ a model has no such method: its weights are saved by `save_weights("net.safetensors")?`
+//~ weights are fields, such as `net.head.kernel`: `save_weights("net.safetensors")?` saves all
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 1))]
