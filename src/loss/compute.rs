@@ -7,7 +7,7 @@ use super::{Loss, LossWeight, Prediction, Reduced, Reduction};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    never::{Never, Nobody},
+    never::{Is, Never, Nobody},
     reduce::{Unweighted, Weights},
     signal::{Signal, Value},
 };
@@ -31,19 +31,13 @@ pub trait Compute {
     ///
     /// # Errors
     /// [`Error::Mismatch`] if prediction and target have different sizes; others as the loss says.
-    fn compute<E, D, P, Y>(
-        &self,
-        prediction: P,
-        target: Y,
-    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Uncompared<Self, P, Y, E, D>>
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn compute<E: Element, D: Backend<E>, P: Value<E, D>, Y: Value<E, D, Tape = NoneTape>>(&self, prediction: impl Is<P>, target: impl Is<Y>) -> Result<Tensor<Rank0, E, D, P::Tape>, Uncompared<Self, P, Y, E, D>>
     where
-        E: Element,
-        D: Backend<E>,
-        P: Value<E, D>,
         P::Signal: ComparedBy<Self, Y::Signal, E, D>,
-        Y: Value<E, D, Tape = NoneTape>,
         Self: Sized,
     {
+        let (prediction, target) = (prediction.unchanged(), target.unchanged());
         P::Signal::mean(self, prediction.into_data(), &target.into_data(), &Unweighted)
     }
 

@@ -14,7 +14,7 @@ use crate::{
 /// from the tensor.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be fed to a layer",
-    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor"
+    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor: `dev.tensor([[0.5, 1.0]])` makes one"
 )]
 pub trait Value<E: Element, D: Backend<E>>: Sized {
     /// The wire that the data belongs on.
