@@ -14,6 +14,7 @@ pub(crate) use kerata_kernels::memory::{
 
 use crate::error::Error;
 
+#[diagnostic::do_not_recommend]
 impl From<NoMemory> for Error {
     fn from(error: NoMemory) -> Self {
         Error::Device(error.to_string())

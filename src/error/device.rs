@@ -2,6 +2,8 @@
 
 use super::Error;
 
+// What is turned into an error is no list for who lacks another one: `Error::other` takes any.
+#[diagnostic::do_not_recommend]
 impl From<dfdx::tensor::CpuError> for Error {
     fn from(error: dfdx::tensor::CpuError) -> Self {
         Self::Device(error.to_string())

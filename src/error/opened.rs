@@ -16,7 +16,8 @@ pub trait Opened {
 elsewhere! {
     NotOfResults:
     Opened: fit(_data, _fit) evaluate(_data, _batch_size) callback(_callback) metric(_metric)
-        stream(_rows) step(_x) array() as_vec() to_rows() argmax() save_weights(_path) load_weights(_path) item() numpy() tolist();
+        stream(_rows) step(_x) array() as_vec() to_rows() argmax() save_weights(_path) load_weights(_path) item() numpy() tolist()
+        last(_name) names() epochs();
 }
 
 impl<T> NotOfResults for Result<T, Error> {}

@@ -14,8 +14,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no sample that a batch can be made of",
     label = "not made of numbers of one shape",
-    note = "a sample is a number, or (nested) arrays or `Vec`s of numbers, such as `[usize; 10]` or `Vec<f32>`",
-    note = "sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
+    note = "a sample is a number, or (nested) arrays or `Vec`s of numbers, such as `[usize; 10]` or `Vec<f32>`; sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
 )]
 pub trait Nested {
     /// The number inside.

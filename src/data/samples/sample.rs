@@ -29,8 +29,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no sample that a batch can be made of",
-    note = "a sample is a number, or (nested) arrays or `Vec`s of numbers, such as `[usize; 10]` or `Vec<f32>`",
-    note = "sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
+    note = "a sample is a number, or (nested) arrays or `Vec`s of numbers, such as `[usize; 10]` or `Vec<f32>`; sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
 )]
 pub trait Sample {
     /// The signal of a batch.
