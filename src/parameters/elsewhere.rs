@@ -31,11 +31,24 @@ pub trait HoldsGradients {
     fn never() -> Self::Out;
 }
 
+/// What has weights would have to be this to move to another device.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a model stays on the device that it was built on: `Net::build(&Cpu::seed_from_u64(0))?`",
+    label = "no method is needed on a `Cpu`"
+)]
+pub trait Moves {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
 elsewhere! {
     NotOfWeights:
     HandsOut: get_weights() set_weights(_weights) state_dict() load_state_dict(_weights) count_params() trainable_weights()
         named_parameters() get_layer(_name);
     HoldsGradients: zero_grad() requires_grad_(_flag);
+    Moves: to(_device) cuda() cpu();
 }
 
 impl<T: Parameters<f32, Cpu>> NotOfWeights for T {}

@@ -6,7 +6,7 @@ mod optional;
 mod rules;
 
 #[doc(hidden)]
-pub use elsewhere::{HandsOut, HoldsGradients, NotOfWeights};
+pub use elsewhere::{HandsOut, HoldsGradients, Moves, NotOfWeights};
 pub use named::Named;
 pub(crate) use named::{device, list};
 pub use optional::{Optional, counted};
