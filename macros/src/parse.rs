@@ -111,6 +111,11 @@ pub(crate) fn arguments(
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
         keys.push(name.clone());
+        let alone = input.is_empty() || input.peek(Token![,]);
+        if alone && ["input", "output"].contains(&name.as_str()) {
+            let message = format!("`{name}` has a value: write `{name} = (Batch, 10)`");
+            return Err(syn::Error::new(key.span(), message));
+        }
         // Told once, and then read as it is meant.
         if input.peek(Token![:]) && !std::mem::replace(&mut colon, true) {
             let (span, behind) = (input.span(), input.fork());

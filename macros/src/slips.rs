@@ -2,7 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{ItemStruct, parse_quote};
+use syn::{Generics, ItemStruct, Type, parse_quote};
+
+use crate::spelling;
 
 /// Puts braces around negative numbers and tuples of numbers, nested or not, among generic arguments, and makes `Relu<>` of `Relu()` there: `syn` reads
 /// these.
@@ -98,4 +100,37 @@ pub(crate) fn instead(item: &TokenStream) -> Option<ItemStruct> {
         .any(|tree| matches!(&tree, TokenTree::Ident(word) if word == "pub"));
     let public = public.then(|| quote!(pub));
     Some(parse_quote!(#public struct #name { layer: ::kerata::Identity }))
+}
+
+/// What to write for the first layer that is called as a function, `Dense(32)` or `Dense::new(4, 8)`. The compiler has said that this is no type: so
+/// it is a warning, of a constant.
+pub(crate) fn called(item: &TokenStream) -> Option<TokenStream> {
+    let fields = item.clone().into_iter().find_map(|tree| match tree {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+        _ => None,
+    })?;
+    let trees: Vec<TokenTree> = fields.into_iter().collect();
+    let arguments = |tree: Option<&TokenTree>| match tree {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
+            Some(group.stream())
+        }
+        _ => None,
+    };
+    trees.iter().enumerate().find_map(|(at, tree)| {
+        let TokenTree::Ident(name) = tree else { return None };
+        let new = matches!(trees.get(at + 3), Some(TokenTree::Ident(new)) if new == "new");
+        let given = arguments(trees.get(at + if new { 4 } else { 1 }))?;
+        let braced = self::arguments(quote!(<#given>));
+        let written: Type = syn::parse2(quote!(#name #braced)).ok()?;
+        let line = spelling::line(&Generics::default(), &written)?;
+        let words = format!("parameters of a layer stand in `<` and `>`: write `{line}`");
+        Some(quote_spanned! {name.span() =>
+            const _: () = {
+                #[deprecated(note = #words)]
+                #[allow(non_upper_case_globals)]
+                const #name: () = ();
+                #name
+            };
+        })
+    })
 }

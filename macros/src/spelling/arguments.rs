@@ -218,6 +218,9 @@ fn of_expr(expr: &Expr) -> What {
         Expr::Paren(inner) => of_expr(&inner.expr),
         Expr::Array(syn::ExprArray { elems, .. }) | Expr::Tuple(syn::ExprTuple { elems, .. }) => {
             let of = || elems.iter().map(of_expr);
+            if of().any(|of| matches!(of, What::Negative)) {
+                return What::Negative;
+            }
             let numbers = of().map(|of| match of {
                 What::Number(number) => Some(number),
                 _ => None,

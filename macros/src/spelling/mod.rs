@@ -28,9 +28,17 @@ pub(crate) use names::names_in;
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
-use words::{LIST, OTHERS, OUTSIDE};
+use words::{LIST, NAMED, OTHERS, OUTSIDE};
 
 use crate::{infer, signal::last_name};
+
+/// A layer of the crate as it should be written, where this is one.
+pub(crate) fn line(generics: &Generics, written: &Type) -> Option<String> {
+    let Type::Path(path) = written else { return None };
+    let (name, segment) = (last_name(&path.path), path.path.segments.last()?);
+    let layer = called_otherwise(&name, segment).or_else(|| known(&name))?;
+    Some(rewrite::line(layer, &arguments(segment, generics)).text)
+}
 
 /// What the types of fields are held against.
 pub(crate) struct Spelling<'a> {
@@ -86,11 +94,19 @@ impl Spelling<'_> {
                     Type::Slice(_) => true,
                     _ => false,
                 };
-                other.then(|| no_layer(ty, OUTSIDE))
+                let owns = || {
+                    let problem =
+                        format!("a model owns its layers: write `{}`", text(&reference.elem));
+                    Refused::new(ty.to_token_stream(), problem, quote!(::kerata::Identity))
+                };
+                match reference.lifetime {
+                    _ if other => Some(no_layer(ty, OUTSIDE)),
+                    None => Some(owns()),
+                    Some(_) => None,
+                }
             }
-            Type::BareFn(_) | Type::Ptr(_) | Type::TraitObject(_) | Type::Never(_) => {
-                Some(no_layer(ty, OUTSIDE))
-            }
+            Type::BareFn(_) | Type::Ptr(_) | Type::Never(_) => Some(no_layer(ty, OUTSIDE)),
+            Type::TraitObject(_) | Type::ImplTrait(_) => Some(no_layer(ty, NAMED)),
             _ => None,
         }
     }
@@ -227,6 +243,9 @@ impl Spelling<'_> {
                 "a size is a number that the compiler knows, `const {}: usize = 32;`",
                 text.to_uppercase()
             ),
+            (What::Negative, Kind::Type(Class::Shape)) => {
+                "each size of a shape is written, also the one that Keras calculates".to_owned()
+            }
             (What::Tuple(_) | What::Pairs(_), kind) => one_by_one(layer, kind),
             (What::Number(_), _) => {
                 hint = of_your_own(name);

@@ -100,5 +100,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
 ];
 pub(super) const OUTSIDE: &str =
     "keep it in a struct that holds the model, or take a `const` for a size";
+pub(super) const NAMED: &str =
+    "name its type, or take it as a parameter of the struct, `struct ..<L>`";
 pub(super) const LIST: &str =
     "give each layer a field, or write a tuple of layers, `(Dense<8, 8>, Dense<8, 8>)`";

@@ -1,6 +1,7 @@
 //~ `dtype` is `element` here: write `element = f64`
 //~ what a model takes is called `input` here, and the shape that it gives `output`
 //~ several outputs are named by their fields: write `outputs(a, b)`
+//~ `input` has a value: write `input = (Batch, 10)`
 //~ what a model is trained by is said to its trainer: `Trainer::new(model, loss, optimizer)?`
 use kerata::{Batch, Dense, model};
 
@@ -24,6 +25,11 @@ struct Singular {
     a: Dense<_, 2>,
     #[from(input)]
     b: Dense<_, 2>,
+}
+
+#[model(input)]
+struct Bare {
+    head: Dense<_, 2>,
 }
 
 fn main() {}

@@ -1,4 +1,4 @@
-//~ `inputs` is no argument of `#[model]`
+//~ what a model takes is called `input` here
 //~ `_` is for what reaches a layer: it cannot stand for the units
 //~ no field before this one has the name `embedd`
 use kerata::{Add, Batch, Dense, model};

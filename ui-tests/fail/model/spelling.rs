@@ -16,6 +16,8 @@
 //~ `Bidirectional` stands around the layer: write `Bidirectional<Lstm<_, 32>>`
 //~ `Dropout` stands in place of the activation: write `Dense<_, 8>`
 //~ a rate is given in percent, a whole number from 0 to 99: write `Dropout<30>`
+//~ a model owns its layers: write `Dense<_, 8>`
+//~ `impl Layer` is no layer: each field of a model is one
 //~ nothing says that `L` is a layer
 //~ there is a layer `head` already: give this one another name
 //~lines 7
@@ -45,6 +47,8 @@ struct Spelling {
     both: Lstm<_, 32, Bidirectional>,
     dropping: Dense<_, 8, Dropout>,
     braces: Dropout<{ 0.3 }>,
+    lent: &Dense<_, 8>,
+    any: impl Layer,
 }
 
 #[model(input = (Batch, 8), element = f64)]

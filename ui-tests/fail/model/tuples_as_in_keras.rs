@@ -3,6 +3,7 @@
 //~ sizes are written one by one, not as a tuple: write `Cropping1d<1, 2>`
 //~ the sizes of a shape are types, `Const`: write `Reshape<(Const<4>, Const<2>)>`
 //~ write `Dense<4, 8>`
+//~ each size of a shape is written, also the one that Keras calculates
 //~ parameters have places here, not names: write `UpSampling2d<2, 3>`
 #![allow(unused_imports)]
 use kerata::{Batch, Cropping1d, Cropping2d, Dense, Reshape, UpSampling2d, ZeroPadding2D, model};
@@ -13,6 +14,7 @@ struct Net {
     crop: Cropping2d<(1, 2), (3, 4)>,
     steps: Cropping1d<(1, 2)>,
     shape: Reshape<(4, 2)>,
+    rest: Reshape<(-1, 4)>,
     units: Dense<(4, 8)>,
     up: UpSampling2d<size = (2, 3)>,
 }

@@ -1,4 +1,6 @@
+//~lines 14
 //~ expected type, found `32`
+//~ parameters of a layer stand in `<` and `>`: write `Dense<_, 32>`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 8), output = (Batch, 2))]
@@ -7,7 +9,7 @@ struct Net {
     head: Dense<_, 2>,
 }
 
-/// The compiler has said what is wrong: `#[model]` adds nothing.
+/// The compiler has said what is wrong: `#[model]` adds no error.
 fn main() -> Result<(), Error> {
     let _ = Dense::<8, 2>::build(&Cpu::default())?;
     let net = Net::build(&Cpu::seed_from_u64(0))?;
