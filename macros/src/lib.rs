@@ -34,14 +34,14 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let structure = match structure {
         Ok(structure) => structure,
         // What is no Rust, the compiler has told already.
-        Err(_) if slipped => return slips::called(&item.into()).unwrap_or_default().into(),
+        Err(_) if slipped => return slips::called(&item.into()).into(),
         Err(error) => {
             let message = "`#[model]` stands on a struct with one layer a field";
             let error = syn::Error::new(error.span(), message).to_compile_error();
             return [error.into(), item].into_iter().collect();
         }
     };
-    let called = if slipped { slips::called(&item.into()) } else { None };
+    let called = slipped.then(|| slips::called(&item.into()));
     let written = arguments.clone().into();
     let mut arguments = match syn::parse::<parse::Arguments>(arguments) {
         Ok(arguments) => arguments,

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Generics, ItemStruct, Type, parse_quote};
+use syn::{Generics, ItemStruct, Token, Type, parse::Parser, parse_quote, punctuated::Punctuated};
 
 use crate::spelling;
 
@@ -102,35 +102,71 @@ pub(crate) fn instead(item: &TokenStream) -> Option<ItemStruct> {
     Some(parse_quote!(#public struct #name { layer: ::kerata::Identity }))
 }
 
-/// What to write for the first layer that is called as a function, `Dense(32)` or `Dense::new(4, 8)`. The compiler has said that this is no type: so
-/// it is a warning, of a constant.
-pub(crate) fn called(item: &TokenStream) -> Option<TokenStream> {
-    let fields = item.clone().into_iter().find_map(|tree| match tree {
-        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+/// What is said of the first layer that is called as a function, `Dense(32)` or `Dense::new(4, 8)`. If the compiler has said that this is no type, it
+/// is a warning, of a constant. It is content with types in the parentheses, or nothing: then it is an error.
+pub(crate) fn called(item: &TokenStream) -> TokenStream {
+    let content = syn::parse2::<ItemStruct>(without_calls(item.clone())).is_ok();
+    let groups = item.clone().into_iter().filter_map(|tree| match tree {
+        TokenTree::Group(group) if group.delimiter() != Delimiter::Bracket => Some(group.stream()),
         _ => None,
-    })?;
+    });
+    let call = groups.filter_map(|fields| first_call(fields, content)).next();
+    let Some((name, words)) = call else { return TokenStream::new() };
+    if content {
+        return syn::Error::new(name.span(), words).to_compile_error();
+    }
+    quote_spanned! {name.span() =>
+        const _: () = {
+            #[deprecated(note = #words)]
+            #[allow(non_upper_case_globals)]
+            const #name: () = ();
+            #name
+        };
+    }
+}
+
+/// The first that is called, and what is said of it: of any, or only of a layer that is known.
+fn first_call(fields: TokenStream, any: bool) -> Option<(Ident, String)> {
     let trees: Vec<TokenTree> = fields.into_iter().collect();
-    let arguments = |tree: Option<&TokenTree>| match tree {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
-            Some(group.stream())
-        }
-        _ => None,
-    };
     trees.iter().enumerate().find_map(|(at, tree)| {
         let TokenTree::Ident(name) = tree else { return None };
         let new = matches!(trees.get(at + 3), Some(TokenTree::Ident(new)) if new == "new");
-        let given = arguments(trees.get(at + if new { 4 } else { 1 }))?;
-        let braced = self::arguments(quote!(<#given>));
-        let written: Type = syn::parse2(quote!(#name #braced)).ok()?;
-        let line = spelling::line(&Generics::default(), &written)?;
-        let words = format!("parameters of a layer stand in `<` and `>`: write `{line}`");
-        Some(quote_spanned! {name.span() =>
-            const _: () = {
-                #[deprecated(note = #words)]
-                #[allow(non_upper_case_globals)]
-                const #name: () = ();
-                #name
-            };
-        })
+        let Some(TokenTree::Group(given)) = trees.get(at + if new { 4 } else { 1 }) else {
+            return None;
+        };
+        if given.delimiter() != Delimiter::Parenthesis || name == "pub" {
+            return None;
+        }
+        let given = given.stream();
+        let braced = arguments(quote!(<#given>));
+        let written = syn::parse2::<Type>(quote!(#name #braced));
+        let line = written.ok().and_then(|ty| spelling::line(&Generics::default(), &ty));
+        let line = line.or_else(|| any.then(|| format!("{name}<..>")))?;
+        let words = format!("a layer is a type, which is not called: write `{line}`");
+        Some((name.clone(), words))
     })
+}
+
+/// Without parentheses behind names.
+fn without_calls(tokens: TokenStream) -> TokenStream {
+    let mut trees: Vec<TokenTree> = Vec::new();
+    for tree in tokens {
+        match (&tree, trees.last()) {
+            (TokenTree::Group(group), Some(TokenTree::Ident(_)))
+                if group.delimiter() == Delimiter::Parenthesis && are_types(group) => {}
+            (TokenTree::Group(group), _) if group.delimiter() != Delimiter::Bracket => {
+                let mut inner = Group::new(group.delimiter(), without_calls(group.stream()));
+                inner.set_span(group.span());
+                trees.push(inner.into());
+            }
+            _ => trees.push(tree),
+        }
+    }
+    trees.into_iter().collect()
+}
+
+/// Whether types stand in these parentheses, or nothing.
+fn are_types(group: &Group) -> bool {
+    let types = Punctuated::<Type, Token![,]>::parse_terminated;
+    types.parse2(without_calls(group.stream())).is_ok()
 }

@@ -1,6 +1,6 @@
 //~lines 14
 //~ expected type, found `32`
-//~ parameters of a layer stand in `<` and `>`: write `Dense<_, 32>`
+//~ a layer is a type, which is not called: write `Dense<_, 32>`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 8), output = (Batch, 2))]
