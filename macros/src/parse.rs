@@ -44,8 +44,12 @@ impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let (mut all, mut errors) = (Self::default(), Errors::default());
         // As in Keras's `Model(inputs=.., outputs=..)`, which is one mistake.
-        let inputs = |tree: TokenTree| matches!(tree, TokenTree::Ident(key) if key == "inputs");
-        let plural = input.fork().parse::<TokenStream>()?.into_iter().any(inputs);
+        let written: TokenStream = input.fork().parse()?;
+        let place = |wanted: &str| {
+            let is = |tree: &TokenTree| matches!(tree, TokenTree::Ident(key) if key == wanted);
+            Some(written.clone().into_iter().find(is)?.span())
+        };
+        let plural = place("inputs").is_some();
         let known = ["input", "output", "outputs", "element", "device", "keras", "embed", "unmask"];
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
@@ -66,6 +70,16 @@ impl Parse for Arguments {
             }
             Ok(())
         })?;
+        if all.keras.is_none() && errors.is_empty() {
+            if let Some(span) = place("embed").filter(|_| all.embed) {
+                let message = "a file is embedded: write `keras = \"net.keras\", embed`";
+                errors.push(span, message);
+            }
+            if let Some(span) = place("unmask").filter(|_| !all.unmask.is_empty()) {
+                let message = "`unmask` is for the layers of a file, `keras = \"net.keras\"`: a field `unmask: Unmask` drops a mask";
+                errors.push(span, message);
+            }
+        }
         if !errors.is_empty() {
             // What is wrong may have been the input.
             keys.push("input".to_owned());
