@@ -3,6 +3,7 @@ use dfdx::tensor::NoneTape;
 use super::{Ids, Inputs, Masked, Signal, StateH, StateHc};
 use crate::{
     backend::{Backend, Element},
+    never::{Never, Nobody},
     shape::{Sequence, Shape},
     tuples::several,
 };
@@ -11,7 +12,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no output that a trainer can judge",
     label = "not one output, and not several",
-    note = "a signal of your own says of itself that it is one: it implements `signal::Outputs`, with `One` for its `Number`"
+    note = "a generic function names what the model takes and gives, `M: Model<Input = .., Output = ..>`; a signal of your own says of itself that it is one: it implements `signal::Outputs`, with `One` for its `Number`"
 )]
 pub trait Outputs: Signal {
     /// [`One`] or [`Several`].
@@ -29,6 +30,15 @@ pub enum Several {}
 #[diagnostic::do_not_recommend]
 impl<S: Shape> Outputs for S {
     type Number = One;
+}
+
+/// Else what is no shape had the number of one all the same, and more would be told of it.
+#[diagnostic::do_not_recommend]
+impl<S: Signal> Outputs for S
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type Number = Nobody;
 }
 
 #[diagnostic::do_not_recommend]
