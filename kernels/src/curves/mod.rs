@@ -86,26 +86,48 @@ impl Pointwise {
     }
 }
 
+/// A function of each value in its place. Macros, and no functions that take one: what calls it would be a function of its own, whose code
+/// is that of the baseline.
+macro_rules! each {
+    ($values:ident, |$x:ident| $result:expr) => {
+        for value in $values {
+            let $x = f64::from(*value);
+            *value = ($result) as f32;
+        }
+    };
+}
+
+/// Adds gradients, by the slope at each value.
+macro_rules! add {
+    ($values:ident, $d_y:ident, $d_x:ident, |$x:ident| $slope:expr) => {
+        for ((d_x, &$x), &d_y) in $d_x.iter_mut().zip($values).zip($d_y) {
+            let $x = f64::from($x);
+            let more = ($slope) as f32 * d_y;
+            *d_x += if d_y == 0.0 { 0.0 } else { more };
+        }
+    };
+}
+
 vectorized! {
     fn apply<'a>(curve: Pointwise, values: &'a mut [f32]) {
         match curve {
-            Pointwise::OfElu { alpha } => each(values, |x| elu(x, alpha)),
-            Pointwise::OfErf => each(values, erf),
-            Pointwise::OfExponential => each(values, exp),
-            Pointwise::OfGelu => each(values, |x| above(x) * normal(x).0),
-            Pointwise::OfGeluByTanh => each(values, |x| above(x) * gelu_share(x).share),
-            Pointwise::OfLogarithm => each(values, ln),
-            Pointwise::OfLogarithmOfMore => each(values, ln_1p),
-            Pointwise::OfLogSigmoid => each(values, |x| -softplus(-x)),
-            Pointwise::OfMish => each(values, |x| {
+            Pointwise::OfElu { alpha } => each!(values, |x| elu(x, alpha)),
+            Pointwise::OfErf => each!(values, |x| erf(x)),
+            Pointwise::OfExponential => each!(values, |x| exp(x)),
+            Pointwise::OfGelu => each!(values, |x| above(x) * normal(x).0),
+            Pointwise::OfGeluByTanh => each!(values, |x| above(x) * gelu_share(x).share),
+            Pointwise::OfLogarithm => each!(values, |x| ln(x)),
+            Pointwise::OfLogarithmOfMore => each!(values, |x| ln_1p(x)),
+            Pointwise::OfLogSigmoid => each!(values, |x| -softplus(-x)),
+            Pointwise::OfMish => each!(values, |x| {
                 let Ratio { part, rest } = ratio(x);
                 above(x) * part / (part + rest)
             }),
-            Pointwise::OfSelu { alpha, scale } => each(values, |x| scale * elu(x, alpha)),
-            Pointwise::OfSilu => each(values, |x| above(x) / (1.0 + exp(-x))),
-            Pointwise::OfSoftplus => each(values, softplus),
-            Pointwise::OfSquareplus => each(values, |x| squareplus(x).0),
-            Pointwise::OfTanhShrink => each(values, tanh_shrink),
+            Pointwise::OfSelu { alpha, scale } => each!(values, |x| scale * elu(x, alpha)),
+            Pointwise::OfSilu => each!(values, |x| above(x) / (1.0 + exp(-x))),
+            Pointwise::OfSoftplus => each!(values, |x| softplus(x)),
+            Pointwise::OfSquareplus => each!(values, |x| squareplus(x).0),
+            Pointwise::OfTanhShrink => each!(values, |x| tanh_shrink(x)),
         }
     }
 }
@@ -113,56 +135,41 @@ vectorized! {
 vectorized! {
     fn add_gradient<'a>(curve: Pointwise, x: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32]) {
         match curve {
-            Pointwise::OfElu { alpha } => add(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
-            Pointwise::OfErf => add(x, d_y, d_x, |x| FRAC_2_SQRT_PI * exp(-x * x)),
-            Pointwise::OfExponential => add(x, d_y, d_x, exp),
-            Pointwise::OfGelu => add(x, d_y, d_x, |x| {
+            Pointwise::OfElu { alpha } => add!(x, d_y, d_x, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
+            Pointwise::OfErf => add!(x, d_y, d_x, |x| FRAC_2_SQRT_PI * exp(-x * x)),
+            Pointwise::OfExponential => add!(x, d_y, d_x, |x| exp(x)),
+            Pointwise::OfGelu => add!(x, d_y, d_x, |x| {
                 let (share, density) = normal(x);
                 share + between(x) * density
             }),
-            Pointwise::OfGeluByTanh => add(x, d_y, d_x, |x| {
+            Pointwise::OfGeluByTanh => add!(x, d_y, d_x, |x| {
                 let Share { share, slope } = gelu_share(x);
                 share + between(x) * slope
             }),
-            Pointwise::OfLogarithm => add(x, d_y, d_x, |x| 1.0 / x),
-            Pointwise::OfLogarithmOfMore => add(x, d_y, d_x, |x| 1.0 / (1.0 + x)),
-            Pointwise::OfLogSigmoid => add(x, d_y, d_x, |x| sigmoid(-x)),
-            Pointwise::OfMish => add(x, d_y, d_x, |x| {
+            Pointwise::OfLogarithm => add!(x, d_y, d_x, |x| 1.0 / x),
+            Pointwise::OfLogarithmOfMore => add!(x, d_y, d_x, |x| 1.0 / (1.0 + x)),
+            Pointwise::OfLogSigmoid => add!(x, d_y, d_x, |x| sigmoid(-x)),
+            Pointwise::OfMish => add!(x, d_y, d_x, |x| {
                 let Ratio { part, rest } = ratio(x);
                 let all = part + rest;
                 part / all + between(x) * sigmoid(x) * (rest * (2.0 * part + rest)) / (all * all)
             }),
-            Pointwise::OfSelu { alpha, scale } => add(x, d_y, d_x, |x| {
+            Pointwise::OfSelu { alpha, scale } => add!(x, d_y, d_x, |x| {
                 if x >= 0.0 { scale } else { scale * alpha * exp(x) }
             }),
-            Pointwise::OfSilu => add(x, d_y, d_x, |x| {
+            Pointwise::OfSilu => add!(x, d_y, d_x, |x| {
                 let e = exp(-x);
                 let share = 1.0 / (1.0 + e);
                 share + between(x) * share * (e * share)
             }),
-            Pointwise::OfSoftplus => add(x, d_y, d_x, sigmoid),
-            Pointwise::OfSquareplus => add(x, d_y, d_x, |x| {
+            Pointwise::OfSoftplus => add!(x, d_y, d_x, |x| sigmoid(x)),
+            Pointwise::OfSquareplus => add!(x, d_y, d_x, |x| {
                 // The square of more is infinite.
                 let (y, root) = squareplus(within(x, 1e100));
                 0.5 * y / root
             }),
-            Pointwise::OfTanhShrink => add(x, d_y, d_x, |x| tanh(x) * tanh(x)),
+            Pointwise::OfTanhShrink => add!(x, d_y, d_x, |x| tanh(x) * tanh(x)),
         }
-    }
-}
-
-#[inline(always)]
-fn each(values: &mut [f32], function: impl Fn(f64) -> f64) {
-    for x in values {
-        *x = function(f64::from(*x)) as f32;
-    }
-}
-
-#[inline(always)]
-fn add(x: &[f32], d_y: &[f32], d_x: &mut [f32], slope: impl Fn(f64) -> f64) {
-    for ((d_x, &x), &d_y) in d_x.iter_mut().zip(x).zip(d_y) {
-        let more = slope(f64::from(x)) as f32 * d_y;
-        *d_x += if d_y == 0.0 { 0.0 } else { more };
     }
 }
 
