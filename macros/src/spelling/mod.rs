@@ -28,7 +28,7 @@ pub(crate) use names::names_in;
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
-use words::{LIST, NAMED, OTHERS, OUTSIDE};
+use words::{LIST, NAMED, OTHERS, OUTSIDE, behind, needs, of_your_own, one_by_one};
 
 use crate::{infer, signal::last_name};
 
@@ -299,11 +299,6 @@ fn called_otherwise(name: &str, segment: &syn::PathSegment) -> Option<&'static K
     }
 }
 
-/// A layer of the user's own may have the name of one of the crate, and other parameters.
-fn of_your_own(name: &str) -> String {
-    format!("\n(a layer of your own that is called so: `self::{name}<..>`)")
-}
-
 /// Probabilities of a single class, which are 1.
 fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
     let given = |kind: Kind, what: &str| {
@@ -317,30 +312,6 @@ fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
         or a unit for each class";
     let refused = || Refused::new(ty.to_token_stream(), message.to_owned(), TokenStream::new());
     (one && softmax).then(refused)
-}
-
-/// What stands in front of a place, if these are several sizes.
-fn behind(layer: &Known, place: usize) -> String {
-    let front: Vec<&str> =
-        layer.parameters[..place].iter().map(|parameter| parameter.what).collect();
-    match front.as_slice() {
-        [first @ .., last] if first.len() > 1 => {
-            format!(", behind {} and {last}", first.join(", "))
-        }
-        _ => String::new(),
-    }
-}
-
-/// That sizes are no tuple, and their order where it is not Keras's.
-fn one_by_one(layer: &Known, kind: Kind) -> String {
-    let each: Vec<&str> = layer.parameters.iter().map(|parameter| parameter.what).collect();
-    match (kind, each.as_slice()) {
-        (Kind::Type(Class::Shape), _) => "the sizes of a shape are types, `Const`".to_owned(),
-        (Kind::Count, [first @ .., last]) if first.len() > 1 => {
-            format!("sizes are written one by one, {} and {last}", first.join(", "))
-        }
-        _ => "sizes are written one by one, not as a tuple".to_owned(),
-    }
 }
 
 fn no_layer(ty: &Type, hint: &str) -> Refused {
@@ -378,22 +349,6 @@ pub(super) fn argument_tokens(ty: &Type, place: usize) -> Option<TokenStream> {
         }
         _ => None,
     }
-}
-
-/// What a layer cannot do without.
-fn needs(layer: &Known) -> String {
-    let required = layer.parameters.iter().filter(|parameter| parameter.default.is_none());
-    let required: Vec<&str> = required.map(|parameter| parameter.what).collect();
-    let list = match required.as_slice() {
-        [] => return format!("`{}` has no parameters in parentheses", layer.name),
-        [one] => (*one).to_owned(),
-        [front @ .., last] => format!("{} and {last}", front.join(", ")),
-    };
-    let hole = match layer.parameters[0].kind {
-        Kind::Features => ", and `_` stands for what reaches it",
-        _ => "",
-    };
-    format!("`{}` needs its {list}{hole}", layer.name)
 }
 
 /// The layer with parameters that the compiler is content with.

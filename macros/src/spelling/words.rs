@@ -1,6 +1,6 @@
 //! Words where a parameter or a layer is expected: what they are here, and where else they belong.
 
-use kerata_format::table::{ACTIVATIONS, Class};
+use kerata_format::table::{ACTIVATIONS, Class, Kind, Known};
 
 /// A type of the crate that stands for a parameter.
 #[derive(Clone, Copy)]
@@ -104,3 +104,48 @@ pub(super) const NAMED: &str =
     "name its type, or take it as a parameter of the struct, `struct ..<L>`";
 pub(super) const LIST: &str =
     "give each layer a field, or write a tuple of layers, `(Dense<8, 8>, Dense<8, 8>)`";
+
+/// A layer of the user's own may have the name of one of the crate, and other parameters.
+pub(super) fn of_your_own(name: &str) -> String {
+    format!("\n(a layer of your own that is called so: `self::{name}<..>`)")
+}
+
+/// What stands in front of a place, if these are several sizes.
+pub(super) fn behind(layer: &Known, place: usize) -> String {
+    let front: Vec<&str> =
+        layer.parameters[..place].iter().map(|parameter| parameter.what).collect();
+    match front.as_slice() {
+        [first @ .., last] if first.len() > 1 => {
+            format!(", behind {} and {last}", first.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+/// That sizes are no tuple, and their order where it is not Keras's.
+pub(super) fn one_by_one(layer: &Known, kind: Kind) -> String {
+    let each: Vec<&str> = layer.parameters.iter().map(|parameter| parameter.what).collect();
+    match (kind, each.as_slice()) {
+        (Kind::Type(Class::Shape), _) => "the sizes of a shape are types, `Const`".to_owned(),
+        (Kind::Count, [first @ .., last]) if first.len() > 1 => {
+            format!("sizes are written one by one, {} and {last}", first.join(", "))
+        }
+        _ => "sizes are written one by one, not as a tuple".to_owned(),
+    }
+}
+
+/// What a layer cannot do without.
+pub(super) fn needs(layer: &Known) -> String {
+    let required = layer.parameters.iter().filter(|parameter| parameter.default.is_none());
+    let required: Vec<&str> = required.map(|parameter| parameter.what).collect();
+    let list = match required.as_slice() {
+        [] => return format!("`{}` has no parameters in parentheses", layer.name),
+        [one] => (*one).to_owned(),
+        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+    };
+    let hole = match layer.parameters[0].kind {
+        Kind::Features => ", and `_` stands for what reaches it",
+        _ => "",
+    };
+    format!("`{}` needs its {list}{hole}", layer.name)
+}
