@@ -16,6 +16,7 @@ pub mod conv;
 pub mod crossentropy;
 pub mod curves;
 pub mod gemm;
+pub mod group_norm;
 pub mod largest;
 pub mod layer_norm;
 pub mod layout;

@@ -105,8 +105,11 @@ pub fn wide(width: usize) -> usize {
     LANES.div_ceil(width.max(1)) * width
 }
 
-/// The same, on the calling thread.
-fn sums_of<const N: usize>(
+/// As [`sums_over`], on the calling thread.
+///
+/// # Errors
+/// [`NoMemory`].
+pub fn sums_of<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
     add: impl Fn([&mut [f32]; N], Range<usize>),

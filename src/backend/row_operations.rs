@@ -81,6 +81,16 @@ macro_rules! row_operations {
             reference::add_row(x, row)
         }
 
+        /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on `(B, P, C)`, with a mean and a variance of each sample for each
+        /// of the groups of its channels.
+        fn group_norm<T: Tape<E, Self>>(
+            x: Tensor<(usize, usize, usize), E, Self, T>,
+            weights: NormWeights<E, Self>,
+            groups: usize,
+        ) -> Result<Tensor<(usize, usize, usize), E, Self, T>, Error> {
+            reference::group_norm(x, weights, groups)
+        }
+
         /// Rows of length 1. None is multiplied by more than `most`: a row of zeros stays.
         fn of_length_one<T: Tape<E, Self>>(
             x: Tensor<(usize, usize), E, Self, T>,

@@ -4,7 +4,8 @@ use super::*;
 
 use dfdx::prelude::ReshapeTo;
 use kerata::{
-    AdditiveAttention, Normalization, PRelu, PRelu1d, PRelu2d, Rescaling, backend::Scale,
+    AdditiveAttention, GroupNorm, Normalization, PRelu, PRelu1d, PRelu2d, Rescaling,
+    backend::{NormWeights, Scale},
 };
 
 #[test]
@@ -53,6 +54,29 @@ fn rows_of_length_one() {
     assert_eq!(of(vec![0.0, 0.0]), [0.0, 0.0]);
     let huge = of(vec![3e30, -4e30]);
     assert!((huge[0] - 0.6).abs() < 1e-6 && (huge[1] + 0.8).abs() < 1e-6, "{huge:?}");
+}
+
+#[test]
+fn groups_of_channels() {
+    for (n, held) in [(5_usize, 1_usize), (3, 70), (1, 9)] {
+        same!(tensor((n, held, Const::<12>), 1), GroupNorm<12, 3>, GroupNorm<12, 3, f64>, |l, x| {
+            l.forward(x).unwrap()
+        });
+        same!(tensor((n, held, Const::<12>), 1), GroupNorm<12, 1>, GroupNorm<12, 1, f64>, |l, x| {
+            l.forward(x).unwrap()
+        });
+    }
+    same!(tensor((3_usize, 9_usize, Const::<300>), 1), GroupNorm<300, 300>,
+        GroupNorm<300, 300, f64>, |l, x| l.forward(x).unwrap());
+    same!(tensor((40_usize, 33_usize, Const::<5>), 1), GroupNorm<5, 5>,
+        GroupNorm<5, 5, f64>, |l, x| l.forward(x).unwrap());
+    let dev = Cpu::default();
+    let ones = || dev.tensor_from_vec(vec![1.0_f32; 4], (4,));
+    let x = dev.tensor_from_vec(vec![0.0; 8], (1_usize, 2_usize, 4_usize));
+    for groups in [0, 3] {
+        let weights = NormWeights { gamma: ones(), beta: ones(), epsilon: 1e-3 };
+        assert!(Cpu::group_norm(x.clone(), weights, groups).is_err());
+    }
 }
 
 #[test]

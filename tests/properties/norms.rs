@@ -9,7 +9,7 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
-    BatchNorm, Cpu, GlobalAveragePooling1d, LayerNorm, Tensor,
+    BatchNorm, Cpu, GlobalAveragePooling1d, GroupNorm, LayerNorm, Tensor,
     config::{CustomObjects, DynamicValue, layer_from_config},
     prelude::*,
     shape::Const,
@@ -81,6 +81,18 @@ fn layer_norm_far_from_zero() {
     }
 }
 
+#[test]
+fn group_norm_far_from_zero() {
+    let norm = GroupNorm::<2, 1>::build(&Cpu::default()).unwrap();
+    let limit = if reference() { 1e-3 } else { 2e-6 };
+    for row in rows() {
+        let x: Tensor<(usize, usize, Const<2>), f32, Cpu> =
+            Cpu::default().tensor_from_vec(row.clone(), (1, N / 2, Const));
+        let y = norm.forward(x).unwrap().as_vec();
+        close("a group norm", &y, &right(&row, 1e-3), limit);
+    }
+}
+
 /// The gradient of gamma is the sum of normalised values times gradients.
 #[test]
 fn gradients_of_norms_far_from_zero() {
@@ -147,6 +159,10 @@ fn sums_of_huge_values() {
     let x: Tensor<(usize, Const<N>), f32, Cpu> =
         Cpu::default().tensor_from_vec(row.clone(), (1, Const));
     close("a layer norm", &norm.forward(x).unwrap().as_vec(), &right(&row, 1e-3), 2e-6);
+    let norm = GroupNorm::<2, 1>::build(&Cpu::default()).unwrap();
+    let x: Tensor<(usize, usize, Const<2>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(row.clone(), (1, N / 2, Const));
+    close("a group norm", &norm.forward(x).unwrap().as_vec(), &right(&row, 1e-3), 2e-6);
     for (low, mean) in [(3e38_f32, 3e38_f32), (-3e38, 0.0)] {
         let steps = (0..40).map(|i| if i % 2 == 0 { 3e38 } else { low }).collect();
         let x: Tensor<(usize, usize, Const<1>), f32, Cpu> =

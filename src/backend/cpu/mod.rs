@@ -324,6 +324,8 @@ impl Backend<f32> for Cpu {
         ) -> Normalised<f32, Cpu, T>;
         fn layer_norm[x](x: Rows<T>, weights: NormWeights<f32, Cpu>, centre: Centre;)
             -> Rows<T>;
+        fn group_norm[x](x: Of<(usize, usize, usize), T>, weights: NormWeights<f32, Cpu>, groups: usize;)
+            -> Of<(usize, usize, usize), T>;
         fn log_softmax[x](x: Rows<T>;) -> Rows<T>;
         fn softmax_along[x](x: Of<(usize, usize, usize), T>;) -> Of<(usize, usize, usize), T>;
         fn additive_scores[both](both: [Of<(usize, usize, usize), T>; 2], weights: &Of<(usize,)>;)

@@ -1,14 +1,13 @@
 use dfdx::{
-    prelude::{PermuteTo, ReshapeTo},
-    shapes::{Axes4, HasShape, Rank1},
+    shapes::{HasShape, Rank1},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use super::{EPSILON, check_epsilon, factor, shift};
 use crate::{
-    backend::{ActivationKind, Backend, Centre, Element, IntoShape, NormWeights, memory::elements},
-    error::{Error, OrDevice},
-    init, layer,
+    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of},
+    error::Error,
+    layer,
     layer::Layer,
     layers::Unmasked,
     shape::{Fault, Features, Shape, Words, missing},
@@ -115,44 +114,15 @@ where
 /// Normalises values whose channels come last, those of each group of channels with all that they hold.
 ///
 /// # Errors
+/// [`Error::Mismatch`] if there are other channels than the weights have, or they are no multiple of the groups;
 /// [`Error::Device`].
 pub(crate) fn group_norm<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     groups: usize,
     weights: NormWeights<E, D>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, dev) = (*x.shape(), x.device().clone());
-    let sizes = shape.concrete();
-    let (batch, channels) = (sizes.as_ref()[0], weights.gamma.shape().0);
-    if elements(sizes.as_ref())? == 0 || groups == 0 {
-        return Ok(x);
-    }
-    let (places, width) = (elements(sizes.as_ref())? / batch / channels.max(1), channels / groups);
-    let apart = x.into_shape(&(batch, places, groups, width))?;
-    // The values of a group, with all that it holds, in a row.
-    let row = places * width;
-    let (ones, zeros) = (init::ones(&dev, (row,))?, init::zeros(&dev, (row,))?);
-    let each = NormWeights { gamma: ones, beta: zeros, epsilon: weights.epsilon };
-    let rows = swapped(apart)?.into_shape(&(batch * groups, row))?;
-    let rows = D::layer_norm(rows, each, Centre::Mean)?;
-    let back = swapped(rows.into_shape(&(batch, groups, places, width))?)?;
-    // What is done to each channel is done where they stand last.
-    let (mean, variance) = (init::zeros(&dev, (channels,))?, init::ones(&dev, (channels,))?);
-    let (back, weights) =
-        (back.into_shape(&(batch * places, channels))?, NormWeights { epsilon: 0.0, ..weights });
-    D::batch_norm(back, weights, &mean, &variance, ActivationKind::Nothing)?.into_shape(&shape)
-}
-
-type Four = (usize, usize, usize, usize);
-
-/// With the middle dimensions the other way around.
-fn swapped<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<Four, E, D, T>,
-) -> Result<Tensor<Four, E, D, T>, Error> {
-    let &(batch, a, b, width) = x.shape();
-    if a == 1 || b == 1 {
-        return x.into_shape(&(batch, b, a, width));
-    }
-    let x: Tensor<Four, E, D, T> = x.try_permute::<_, Axes4<0, 2, 1, 3>>().or_device()?;
-    x.try_contiguous().or_device()
+    let (shape, count) = (*x.shape(), elements_of(&x)?);
+    let (batch, channels) = (shape.concrete().as_ref()[0], weights.gamma.shape().0);
+    let held = count.checked_div(batch * channels).unwrap_or(0);
+    D::group_norm(x.into_shape(&(batch, held, channels))?, weights, groups)?.into_shape(&shape)
 }

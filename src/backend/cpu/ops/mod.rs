@@ -14,6 +14,7 @@ mod dense;
 mod elementwise;
 mod embedding;
 mod embedding_bag;
+mod group_norm;
 mod layer_norm;
 mod padding;
 mod pointwise;
@@ -47,6 +48,7 @@ pub(crate) use elementwise::{NOWHERE, Places, map_slices, map_values, pick_value
 pub(super) use embedding::embedding;
 pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
+pub(super) use group_norm::group_norm;
 pub(super) use layer_norm::layer_norm;
 pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{clamp, dropout, relu, sigmoid, tanh};
