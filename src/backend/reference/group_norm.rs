@@ -6,9 +6,11 @@ use dfdx::{
 
 use super::norm::{batch_norm, layer_norm};
 use crate::{
-    backend::{ActivationKind, Backend, Centre, Element, IntoShape, NormWeights, memory::elements},
+    backend::{
+        ActivationKind, Backend, Centre, Element, IntoShape, NormWeights,
+        memory::{elements, filled},
+    },
     error::{Error, OrDevice},
-    init,
 };
 
 type Four = (usize, usize, usize, usize);
@@ -46,16 +48,29 @@ pub(crate) fn group_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let apart = x.into_shape(&(batch, held, groups, width))?;
     // The values of a group, with all that it holds, in a row.
     let row = held * width;
-    let (ones, zeros) = (init::ones(&dev, (row,))?, init::zeros(&dev, (row,))?);
-    let each = NormWeights { gamma: ones, beta: zeros, epsilon: weights.epsilon };
+    let each = NormWeights {
+        gamma: constant(&dev, row, 1.0)?,
+        beta: constant(&dev, row, 0.0)?,
+        epsilon: weights.epsilon,
+    };
     let rows = swapped(apart)?.into_shape(&(batch * groups, row))?;
     let rows = layer_norm(rows, each, Centre::Mean)?;
     let back = swapped(rows.into_shape(&(batch, groups, held, width))?)?;
     // What is done to each channel is done where they stand last.
-    let (mean, variance) = (init::zeros(&dev, (channels,))?, init::ones(&dev, (channels,))?);
+    let (mean, variance) = (constant(&dev, channels, 0.0)?, constant(&dev, channels, 1.0)?);
     let back = back.into_shape(&(batch * held, channels))?;
     let weights = NormWeights { epsilon: 0.0, ..weights };
     batch_norm(back, weights, &mean, &variance, ActivationKind::Nothing)?.into_shape(&shape)
+}
+
+/// One value for each feature.
+fn constant<E: Element, D: Backend<E>>(
+    dev: &D,
+    features: usize,
+    value: f64,
+) -> Result<Tensor<(usize,), E, D>, Error> {
+    let values = filled(&[features], E::of(value))?;
+    dev.try_tensor_from_vec(values, (features,)).or_device()
 }
 
 /// With the middle dimensions the other way around.
