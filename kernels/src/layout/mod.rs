@@ -186,7 +186,6 @@ impl Layout {
             if let Some(turned) = walk.turned(rest.len()) {
                 let (rows, others) = rest.split_at_mut(turned.rows * self.inner.len);
                 turned.fill(values, rows, self.inner.len);
-                (0..turned.rows).for_each(|_| walk.next_row());
                 rest = others;
                 continue;
             }
@@ -224,7 +223,6 @@ impl Layout {
             if let Some(turned) = walk.turned(rest.len()) {
                 let (rows, others) = rest.split_at(turned.rows * self.inner.len);
                 turned.add(rows, self.inner.len, sums, &add);
-                (0..turned.rows).for_each(|_| walk.next_row());
                 rest = others;
                 continue;
             }
@@ -371,15 +369,19 @@ impl<'a> Walk<'a> {
         (Run { len, ..run }, from)
     }
 
-    /// Some rows from here on that can be turned.
-    fn turned(&self, most: usize) -> Option<Turned> {
+    /// The next rows, if some from here on can be turned.
+    fn turned(&mut self, most: usize) -> Option<Turned> {
         let [Run { from: Some(first), step: step @ 2.., .. }] = self.layout.inner.runs[..] else {
             return None;
         };
         let (axis, at) = (self.layout.outer.last()?, self.outer.last()?);
         let run = axis.runs.get(at.run).filter(|run| run.step == 1 && self.inner.i == 0)?;
         let rows = ROWS.min(run.len - at.i).min(most / self.layout.inner.len);
-        (rows > 1).then_some(Turned { rows, from: self.base? + first, step: step as usize })
+        let turned = Turned { rows, from: self.base? + first, step: step as usize };
+        (rows > 1).then(|| {
+            (0..rows).for_each(|_| self.next_row());
+            turned
+        })
     }
 }
 
