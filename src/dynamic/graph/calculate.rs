@@ -18,7 +18,7 @@ use super::{
         words::refused,
     },
     function::Function,
-    numbers::{angle_slopes, back, both, flag, in_place, times_slopes},
+    numbers::{angle_slopes, back, both, each_pair, finite_slopes, flag, in_place},
     one_hot, order, parts,
     reduce::reduce,
     reshape::{axes, joined},

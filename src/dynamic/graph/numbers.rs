@@ -2,17 +2,16 @@
 
 use std::f64::consts::{LN_2, PI};
 
+pub(super) use super::super::merge::each as each_pair;
+use super::super::merge::slopes;
+
 /// A function of each two values.
 pub(super) type Both = fn([&[f32]; 2], &mut [f32]);
 
 /// A function of two values, as one of slices: so it is compiled into the loop.
 macro_rules! both {
     (|$a:ident, $b:ident| $result:expr) => {
-        |[a, b]: [&[f32]; 2], y: &mut [f32]| {
-            for (y, (&$a, &$b)) in y.iter_mut().zip(a.iter().zip(b)) {
-                *y = $result;
-            }
-        }
+        |both, y| each_pair(|$a, $b| $result)(both, y)
     };
     ($function:path) => {
         both!(|a, b| $function(a, b))
@@ -26,25 +25,17 @@ pub(super) type Back = fn(usize, [&[f32]; 2], &mut [f32]);
 /// One by the slopes to both: compiled into the loops, so that the slope to the other one costs nothing.
 macro_rules! back {
     ($slopes:expr) => {
-        |i, [a, b], d| match i {
-            0 => times_slopes::<0>(a, b, d, $slopes),
-            _ => times_slopes::<1>(a, b, d, $slopes),
-        }
+        |i, both, d| finite_slopes($slopes)(i, both, d)
     };
 }
 pub(super) use back;
 
-pub(super) fn times_slopes<const I: usize>(
-    a: &[f32],
-    b: &[f32],
-    d: &mut [f32],
-    slopes: impl Fn(f32, f32) -> [f32; 2],
-) {
-    for (d, (&a, &b)) in d.iter_mut().zip(a.iter().zip(b)) {
-        // What is not finite has no gradient.
-        let slope = slopes(a, b)[I];
-        *d *= if slope.is_finite() { slope } else { 0.0 };
-    }
+/// What is not finite has no gradient.
+pub(super) fn finite_slopes(
+    of: impl Fn(f32, f32) -> [f32; 2] + Copy,
+) -> impl Fn(usize, [&[f32]; 2], &mut [f32]) {
+    let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
+    slopes(move |a, b| finite(of(a, b)[0]), move |a, b| finite(of(a, b)[1]))
 }
 
 /// A power. Squares are what most of them are.
