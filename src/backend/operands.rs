@@ -158,6 +158,19 @@ impl<E: Element, D: Backend<E>> NormWeights<E, D> {
         same("the shape of the weight `gamma`", &(features,), self.gamma.shape())?;
         same("the shape of the weight `beta`", &(features,), self.beta.shape())
     }
+
+    /// Fails unless they are for so many channels, in so many groups.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], also if the channels are no multiple of the groups.
+    pub fn check_groups(&self, channels: usize, groups: usize) -> Result<(), Error> {
+        self.check(channels)?;
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            let what = "the channels of a normalisation of groups";
+            return Err(Error::mismatch(what, format!("a multiple of {groups}"), channels));
+        }
+        Ok(())
+    }
 }
 
 /// A normalisation of each feature with a mean and a variance that are fixed, as in inference.

@@ -27,7 +27,7 @@ pub(super) use attention::{attention, step_attention};
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
-pub(super) use group_norm::{check_groups, group_norm};
+pub(super) use group_norm::group_norm;
 pub(super) use largest::largest_gradient;
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm, of_length_one};
 pub(super) use padding::bounded_padding;

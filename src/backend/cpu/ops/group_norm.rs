@@ -9,7 +9,6 @@ use crate::{
     backend::{
         NormWeights,
         memory::{NoMemory, elements, zeros, zeros_of},
-        reference::check_groups,
         tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
@@ -29,7 +28,7 @@ pub(crate) fn group_norm(
     groups: usize,
 ) -> Result<Samples, Error> {
     let shape @ (n, held, channels) = *x.shape();
-    check_groups(&weights, channels, groups)?;
+    weights.check_groups(channels, groups)?;
     let each = elements(&[held, channels])?;
     if n == 0 || each == 0 {
         return Ok(x);
