@@ -42,16 +42,16 @@ impl Bits {
 }
 
 /// Takes the weights, or their gradients.
-struct Take<'a>(Option<&'a Gradients<f32, Cpu>>, Bits);
+struct Take<'a>(Option<&'a mut Gradients<f32, Cpu>>, Bits);
 
 impl Visitor<f32, Cpu> for Take<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        match self.0 {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        match &mut self.0 {
             Some(gradients) if parameter.trainable => {
-                self.1.add(&gradients.get(&*parameter.tensor).as_vec());
+                self.1.add(&parameter.tensor.gradient(gradients)?);
             }
             Some(_) => {}
-            None => self.1.add(&parameter.tensor.as_vec()),
+            None => self.1.add(&parameter.tensor.to_vec()?),
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ fn layer<S: Shape, O: Shape, M: Build<f32, Cpu> + Parameters<f32, Cpu>>(
     gradients.try_alloc_for(&x).unwrap();
     bits.add(&gradients.get(&x).as_vec());
     bits.print(&format!("{name}, gradient of the input"));
-    let mut take = Take(Some(&gradients), bits);
+    let mut take = Take(Some(&mut gradients), bits);
     layer.visit(&mut take).unwrap();
     take.1.print(&format!("{name}, gradients"));
 }

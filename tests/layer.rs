@@ -162,10 +162,7 @@ fn every_kind_of_field() -> Result<(), Error> {
 
     struct Nothing;
     impl kerata::parameters::Visitor<f64, Cpu> for Nothing {
-        fn visit<S: kerata::tensor::Shape>(
-            &mut self,
-            _: kerata::parameters::Parameter<'_, S, f64, Cpu>,
-        ) -> Result<(), Error> {
+        fn visit(&mut self, _: kerata::parameters::Parameter<'_, f64, Cpu>) -> Result<(), Error> {
             Ok(())
         }
     }

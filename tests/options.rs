@@ -10,7 +10,7 @@ use kerata::{
     model::Model,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, HasShape, Shape},
+    shape::Const,
 };
 
 /// Sines, as the script has them that Keras was asked with.
@@ -25,13 +25,13 @@ struct Set {
 }
 
 impl Visitor<f32, Cpu> for Set {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         self.number += 1;
-        let mut values = sines(parameter.tensor.shape().num_elements(), self.number as f32);
+        let mut values = sines(parameter.tensor.len(), self.number as f32);
         if self.positive {
             values.iter_mut().for_each(|value| *value = value.abs());
         }
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use kerata::{
     optim,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, HasShape, Shape},
+    shape::Const,
     tensor::Tape,
 };
 use serde_json::Value;
@@ -149,12 +149,12 @@ struct OfKeras {
 struct Sines(f32);
 
 impl Visitor<f32, Cpu> for Sines {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         self.0 += 1.0;
-        let n = parameter.tensor.shape().num_elements();
+        let n = parameter.tensor.len();
         let values: Vec<f32> =
             (0..n).map(|i| (0.8 * (i as f64 * 0.7 + f64::from(self.0)).sin()) as f32).collect();
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         Ok(())
     }
 }

@@ -14,7 +14,6 @@ use kerata::{
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{PerSample, PerStep, Unweighted, Weights},
-    shape::Shape,
     train::{Fit, History, Trainer},
 };
 use serde_json::Value;
@@ -49,10 +48,10 @@ fn tagger() -> Tagger {
     struct Ramp;
 
     impl Visitor<f32, Cpu> for Ramp {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            let count = parameter.tensor.as_vec().len();
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            let count = parameter.tensor.len();
             let values: Vec<f32> = (0..count).map(|i| (i as f32 % 7.0 - 3.0) / 5.0).collect();
-            parameter.tensor.copy_from(&values);
+            parameter.tensor.assign(&values)?;
             Ok(())
         }
     }

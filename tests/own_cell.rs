@@ -12,7 +12,7 @@ use kerata::{
     model::Sequential,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{HasShape, Shape},
+    shape::HasShape,
     tensor::{Rank2, SplitTape, Tape, TryMatMul},
 };
 
@@ -111,17 +111,17 @@ fn value(weight: usize, row: usize, column: usize) -> f32 {
 }
 
 impl Visitor<f32, Cpu> for Set {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let count = parameter.tensor.shape().num_elements();
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        let count = parameter.tensor.len();
         // Apart, each gate has three weights of its own.
-        let apart = parameter.tensor.shape().concrete().as_ref().last() == Some(&H);
+        let apart = parameter.sizes().last() == Some(&H);
         let (weight, first, wide) = match apart {
             true => (self.number % 3, self.number / 3 % self.gates * H, H),
             false => (self.number % 3, 0, self.gates * H),
         };
         let values: Vec<f32> =
             (0..count).map(|i| value(weight, i / wide, first + i % wide)).collect();
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         self.number += 1;
         Ok(())
     }
@@ -210,7 +210,7 @@ macro_rules! alike {
                 let gradients = loss.backward();
                 Ok::<_, Error>((gradients.get(&x).as_vec(), gradients))
             };
-            let (of_x, by_hand) = gradients(&|x| hand.forward(x))?;
+            let (of_x, mut by_hand) = gradients(&|x| hand.forward(x))?;
             let (expected, by_built_in) = gradients(&|x| built_in.forward(x))?;
             close(&of_x, &expected);
             let kernel = by_built_in.get(&built_in.kernel).as_vec();
@@ -218,17 +218,19 @@ macro_rules! alike {
                 kernel.chunks($gates * H).flat_map(|row| row[first..first + H].to_vec()).collect()
             };
             let mut first = hand.cell.clone();
-            struct First<'a>(&'a dfdx::tensor::Gradients<f32, Cpu>, Option<Vec<f32>>);
+            struct First<'a>(&'a mut dfdx::tensor::Gradients<f32, Cpu>, Option<Vec<f32>>);
             impl Visitor<f32, Cpu> for First<'_> {
-                fn visit<S: Shape>(
+                fn visit(
                     &mut self,
-                    parameter: Parameter<'_, S, f32, Cpu>,
+                    parameter: Parameter<'_, f32, Cpu>,
                 ) -> Result<(), Error> {
-                    self.1.get_or_insert_with(|| self.0.get(parameter.tensor).as_vec());
+                    if self.1.is_none() {
+                        self.1 = Some(parameter.tensor.gradient(self.0)?);
+                    }
                     Ok(())
                 }
             }
-            let mut found = First(&by_hand, None);
+            let mut found = First(&mut by_hand, None);
             first.visit(&mut found)?;
             close(&found.1.unwrap(), &columns(0));
 

@@ -5,7 +5,7 @@
 #![allow(missing_docs)]
 
 use dfdx::{
-    prelude::{Backward, HasShape, SumTo, TryMul},
+    prelude::{Backward, SumTo, TryMul},
     shapes::Rank0,
     tensor::{AsArray, Gradients, OwnedTape, PutTape, TensorFromVec},
 };
@@ -86,14 +86,14 @@ enum Access<'a> {
 }
 
 impl Visitor<f32, Cpu> for Access<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         if !parameter.trainable {
             return Ok(());
         }
         match self {
-            Access::Set(value) => *parameter.tensor = filled(*parameter.tensor.shape(), *value),
+            Access::Set(value) => parameter.tensor.assign(&vec![*value; parameter.tensor.len()])?,
             Access::Read(gradients, all) => {
-                all.push(gradients.get(&*parameter.tensor).as_vec());
+                all.push(parameter.tensor.gradient(gradients)?);
             }
         }
         Ok(())

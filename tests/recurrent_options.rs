@@ -18,7 +18,7 @@ use kerata::{
     model::Sequential,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, HasShape, Shape},
+    shape::{Const, Shape},
 };
 use serde_json::Value;
 
@@ -141,9 +141,9 @@ fn the_operation_has_the_numbers_of_keras_and_their_gradients() -> Result<(), Er
 struct Set(f64);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Set {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         self.0 += 1.0;
-        parameter.tensor.copy_from(&sines(parameter.tensor.shape().num_elements(), self.0));
+        parameter.tensor.assign(&sines(parameter.tensor.len(), self.0))?;
         Ok(())
     }
 }

@@ -20,7 +20,6 @@ use kerata::{
         Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, OrthogonalMode, OrthogonalRegularizer,
         Regularizer, UnitNorm,
     },
-    shape::Shape,
     train::{Fit, Trainer},
 };
 use serde_json::Value;
@@ -61,11 +60,11 @@ fn ramp<M: Parameters>(mut model: M) -> M {
     struct Ramp;
 
     impl Visitor<f32, Cpu> for Ramp {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            let count = parameter.tensor.as_vec().len();
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            let count = parameter.tensor.len();
             let values: Vec<f32> =
                 (0..count).map(|i| (i as f32 % 7.0 - 3.0) / 5.0 + 0.05).collect();
-            parameter.tensor.copy_from(&values);
+            parameter.tensor.assign(&values)?;
             Ok(())
         }
     }
@@ -206,8 +205,8 @@ fn values<M: Parameters>(model: &M) -> Vec<Vec<f32>> {
     struct Values(Vec<Vec<f32>>);
 
     impl Visitor<f32, Cpu> for Values {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            self.0.push(parameter.tensor.as_vec());
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            self.0.push(parameter.tensor.to_vec()?);
             Ok(())
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     DynamicLayer,
     flow::{Flow, Flows, Numbers, join_tapes, put_first},
-    op::{Op, Show, one},
+    op::{Op, one},
     options::Options,
     words,
     wrap::value,
@@ -18,6 +18,7 @@ use crate::{
     fields::{AnySignal, Config, snake_case},
     layer,
     layers::{Linear, select},
+    parameters::{Parameters, Visitor},
 };
 
 /// How the two directions become one.
@@ -220,11 +221,11 @@ impl Op for BidirectionalOp {
         true
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         for (name, layer) in [("forward", &mut self.forward), ("backward", &mut self.backward)] {
-            show.enter(name);
-            layer.show(show)?;
-            show.leave();
+            visitor.enter(name);
+            layer.visit(visitor)?;
+            visitor.leave();
         }
         Ok(())
     }

@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use super::{
     DynamicLayer,
     flow::{Flow, Flows, join_tapes, put_first},
-    op::{Op, Show},
+    op::Op,
     options::Options,
     words::refused,
 };
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
+    parameters::{Parameters, Visitor},
     signal::Mask,
 };
 
@@ -179,14 +180,14 @@ impl Op for Cells {
         y
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         if let [one] = self.layers.as_mut_slice() {
-            return one.show(show);
+            return one.visit(visitor);
         }
         for (i, layer) in self.layers.iter_mut().enumerate() {
-            show.enter(&i.to_string());
-            layer.show(show)?;
-            show.leave();
+            visitor.enter(&i.to_string());
+            layer.visit(visitor)?;
+            visitor.leave();
         }
         Ok(())
     }

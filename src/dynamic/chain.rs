@@ -1,19 +1,13 @@
 use dfdx::tensor::Cpu;
 use serde_json::{Value, json};
 
-use super::{
-    DynamicLayer,
-    flow::Flow,
-    input::input,
-    op::{OneToOne, Show},
-    options::Options,
-    wrap::value,
-};
+use super::{DynamicLayer, flow::Flow, input::input, op::OneToOne, options::Options, wrap::value};
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
     layer,
     model::{Row, input_layer},
+    parameters::{Parameters, Visitor},
 };
 
 /// The error of a layer, with the name that the config gives it.
@@ -89,11 +83,11 @@ impl OneToOne for Chain {
         self.layers.iter_mut().try_fold(x, |x, layer| layer.train(x))
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         for (i, layer) in self.layers.iter_mut().enumerate() {
-            show.enter(&i.to_string());
-            layer.show(show)?;
-            show.leave();
+            visitor.enter(&i.to_string());
+            layer.visit(visitor)?;
+            visitor.leave();
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::{
     DynamicLayer,
     flow::{Flow, Flows, Numbers},
     is_padded,
-    op::{Op, Show},
+    op::Op,
     places::permuted,
     said::{CallWords, Said},
     words::refused,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
+    parameters::Visitor,
 };
 
 const KEY: &str = "data_format";
@@ -142,8 +143,8 @@ impl Op for ChannelsFirst {
         self.inner.call_flags()
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        self.inner.visit(show)
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.inner.visit(visitor)
     }
 
     fn write(&self, config: &mut Config) {

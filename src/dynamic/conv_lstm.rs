@@ -9,7 +9,7 @@ use super::{
     flow::{Flow, Flows, Numbers, Rows, beside, join_tapes, put_first},
     functions::FoundFunction,
     merge::{Merging, merged},
-    op::{Op, Show, one},
+    op::{Op, one},
     options::Options,
     places::{all, arranged},
     volumes::Depth,
@@ -23,6 +23,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
+    parameters::Visitor,
     shape::{Padding, Same},
 };
 
@@ -294,9 +295,9 @@ impl Op for ConvLstm {
         }
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        self.weights.visit(show)?;
-        self.carried.iter().try_for_each(|carried| show.carried(carried))
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.weights.visit(visitor)?;
+        self.carried.iter().try_for_each(|carried| visitor.visit_carried(carried))
     }
 }
 

@@ -2,17 +2,12 @@ use std::{fmt, sync::Arc};
 
 use dfdx::tensor::Cpu;
 
-use super::{
-    DynamicValue, LayerWeight,
-    flow::Flow,
-    op::{OneToOne, Show, Shown},
-    weights::tensor,
-    words::refused,
-};
+use super::{DynamicValue, LayerWeight, flow::Flow, op::OneToOne, weights::tensor, words::refused};
 use crate::{
     backend::to_values,
     error::Error,
     fields::{AnySignal, Config},
+    parameters::{Parameter, Visitor},
 };
 
 /// A custom layer that no type describes, made by a [`CustomObjects::constructor`](super::CustomObjects::constructor). It runs, but is not
@@ -139,14 +134,13 @@ impl OneToOne for Foreign {
         Ok(())
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         let prefix = self.built.as_ref().map_or(0, |(_, prefix, _)| prefix.len());
         let (mut all, mut changed) = (Vec::new(), false);
         for weight in self.layer.weights() {
             let mut values = tensor(weight.values.clone())?;
             let name = weight.name.get(prefix..).unwrap_or(&weight.name);
-            let (sizes, values_of) = (&*weight.sizes, &mut values);
-            show.weight(Shown { name, trainable: false, sizes, values: values_of, rule: None })?;
+            visitor.visit(Parameter::new(name, false, &mut values).sized(&weight.sizes))?;
             let values = to_values(&values)?;
             changed |= values != weight.values;
             all.push(values);

@@ -13,7 +13,7 @@ use super::{
     dropout::dropped,
     flow::{Flow, Flows, Numbers, as_rows, beside, join_tapes},
     merge::{Merging, merged},
-    op::{Op, Show},
+    op::Op,
     options::Options,
     places::{all, arranged, inverse, permuted},
     projection::Projection,
@@ -29,6 +29,7 @@ use crate::{
     },
     error::Error,
     fields::{AnySignal, Config, Initializer, whole},
+    parameters::Visitor,
 };
 
 /// Attention of several heads: each position of a query gets a mean of values, by how its projection fits those of the
@@ -347,8 +348,8 @@ impl Op for Heads {
         &self.said.flags
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        self.projections.iter_mut().try_for_each(|projection| projection.visit(show))
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.projections.iter_mut().try_for_each(|projection| projection.visit(visitor))
     }
 
     fn write(&self, config: &mut Config) {

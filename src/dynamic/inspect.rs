@@ -1,15 +1,13 @@
 //! What is inside of a dynamic layer: layers, weights, and a table of both.
 
-use super::{
-    DynamicLayer, LayerWeight, is_padded,
-    layer::Masks,
-    op::{Show, Shown},
-    typed,
-};
+use dfdx::tensor::Cpu;
+
+use super::{DynamicLayer, LayerWeight, is_padded, layer::Masks, typed};
 use crate::{
     error::Error,
     fields::AnySignal,
     model::{Row, Summary},
+    parameters::{Parameter, Parameters, Visitor},
 };
 
 /// What is left of a path behind a name: nothing, or what stands behind the `/`.
@@ -95,15 +93,9 @@ impl DynamicLayer {
     pub fn set_weights(&mut self, values: impl IntoIterator<Item = Vec<f32>>) -> Result<(), Error> {
         struct Set(std::vec::IntoIter<Vec<f32>>);
 
-        impl Show for Set {
-            fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
-                let Shown { sizes, values: weight, .. } = weight;
-                let values = self.0.next().unwrap_or_default();
-                if values.len() != sizes.iter().product::<usize>() {
-                    return Err(Error::mismatch("the values of a weight", sizes, values.len()));
-                }
-                weight.copy_from(&values);
-                Ok(())
+        impl Visitor<f32, Cpu> for Set {
+            fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+                parameter.tensor.assign(&self.0.next().unwrap_or_default())
             }
         }
 
@@ -118,7 +110,7 @@ impl DynamicLayer {
                 return Err(Error::mismatch("the values of a weight", sizes, found));
             }
         }
-        self.show(&mut Set(values.into_iter()))
+        self.visit(&mut Set(values.into_iter()))
     }
 
     /// A table of the layers, as that of a typed model: one row for each layer of a model, else one for the layer.

@@ -140,8 +140,11 @@ pub(crate) fn blank_layer(
 /// Shows the weights of a layer that has a list of them.
 macro_rules! visit {
     () => {
-        fn visit(&mut self, show: &mut dyn $crate::dynamic::op::Show) -> Result<(), Error> {
-            self.weights.visit(show)
+        fn visit(
+            &mut self,
+            visitor: &mut dyn $crate::parameters::Visitor<f32, dfdx::tensor::Cpu>,
+        ) -> Result<(), Error> {
+            self.weights.visit(visitor)
         }
     };
 }

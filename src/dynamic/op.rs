@@ -11,18 +11,18 @@ use super::{
     words::refused,
 };
 use crate::{
-    backend::{CarriedStates, Recorder},
+    backend::Recorder,
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
-    regularizers::Rule,
+    parameters::Visitor,
 };
 
 /// What is the same for a layer of one input and for one of several.
 macro_rules! shared {
     () => {
         /// Shows all weights.
-        fn visit(&mut self, _show: &mut dyn Show) -> Result<(), Error> {
+        fn visit(&mut self, _visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
             Ok(())
         }
 
@@ -166,8 +166,8 @@ impl<L: OneToOne + Clone + 'static> Op for L {
         OneToOne::build(self, dev, prefix, only(arrive)?)
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        OneToOne::visit(self, show)
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        OneToOne::visit(self, visitor)
     }
 
     fn write(&self, config: &mut Config) {
@@ -233,30 +233,6 @@ pub(crate) fn one(mut list: Flows) -> Result<Flow, Error> {
 
 /// All values of a weight.
 pub(crate) type Flat = Tensor<(usize,), f32, Cpu>;
-
-/// A weight of a layer, as it is shown: a [`Parameter`](crate::parameters::Parameter) whose shape is a list.
-pub(crate) struct Shown<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) trainable: bool,
-    pub(crate) sizes: &'a [usize],
-    pub(crate) values: &'a mut Flat,
-    /// Its regularizer and its constraint.
-    pub(crate) rule: Option<Rule<'a>>,
-}
-
-/// Something that is shown all weights of a layer: a [`Visitor`](crate::parameters::Visitor) behind a pointer.
-pub(crate) trait Show {
-    fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error>;
-
-    /// What a `stateful` layer keeps.
-    fn carried(&mut self, _carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn enter(&mut self, _name: &str) {}
-
-    fn leave(&mut self) {}
-}
 
 /// A copy of an [`Op`] behind a pointer.
 pub(crate) trait Boxed {

@@ -1,25 +1,20 @@
 use std::fmt;
 
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, NoneTape, Tape},
-};
+use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use super::{
     FromDynamic,
     flow::{Flow, Flows, in_pass},
-    op::{Op, Show, Shown},
+    op::Op,
     value::from_flows,
     words::refused,
 };
 use crate::{
-    backend::{CarriedStates, IntoShape, Recorder},
+    backend::{CarriedStates, Recorder},
     error::Error,
     fields::{AnySignal, SignalKind},
     layer::Layer,
     parameters::{Parameter, Parameters, Visitor},
-    regularizers::Rule,
-    shape::Shape,
 };
 
 /// The passes of a typed layer on one tape.
@@ -153,64 +148,15 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
         Ok(())
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        struct Flattened<'a>(&'a mut dyn Show);
-
-        impl Flattened<'_> {
-            fn show<S: Shape>(
-                &mut self,
-                parameter: Parameter<'_, S, f32, Cpu>,
-                rule: Option<Rule<'_>>,
-            ) -> Result<(), Error> {
-                let Parameter { name, trainable, tensor } = parameter;
-                let shape = *tensor.shape();
-                let sizes = shape.concrete();
-                // It stays the same parameter under any shape.
-                let mut flat = tensor.clone().into_shape(&(shape.num_elements(),))?;
-                let (sizes, values) = (sizes.as_ref(), &mut flat);
-                self.0.weight(Shown { name, trainable, sizes, values, rule })?;
-                *tensor = flat.into_shape(&shape)?;
-                Ok(())
-            }
-        }
-
-        impl Visitor<f32, Cpu> for Flattened<'_> {
-            fn visit<S: Shape>(
-                &mut self,
-                parameter: Parameter<'_, S, f32, Cpu>,
-            ) -> Result<(), Error> {
-                self.show(parameter, None)
-            }
-
-            fn visit_ruled<S: Shape>(
-                &mut self,
-                parameter: Parameter<'_, S, f32, Cpu>,
-                rule: &Rule<'_>,
-            ) -> Result<(), Error> {
-                self.show(parameter, Some(*rule))
-            }
-
-            fn visit_carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
-                self.0.carried(carried)
-            }
-
-            fn enter(&mut self, name: &str) {
-                self.0.enter(name);
-            }
-
-            fn leave(&mut self) {
-                self.0.leave();
-            }
-        }
-
-        if self.built { self.layer.visit(&mut Flattened(show)) } else { Ok(()) }
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        if self.built { self.layer.visit(visitor) } else { Ok(()) }
     }
 
     fn reset_states(&mut self) {
         struct Reset;
 
         impl Visitor<f32, Cpu> for Reset {
-            fn visit<S: Shape>(&mut self, _: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+            fn visit(&mut self, _: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
                 Ok(())
             }
 

@@ -4,7 +4,6 @@ use dfdx::tensor::Cpu;
 
 use super::{
     flow::Numbers,
-    op::Show,
     weights::{Role, Weights},
     words::refused,
 };
@@ -12,6 +11,7 @@ use crate::{
     backend::{ActivationKind, Backend, DenseWeights, IntoShape, WeightCache, memory::elements},
     error::Error,
     fields::Initializer,
+    parameters::Visitor,
 };
 
 #[derive(Debug, Clone)]
@@ -63,10 +63,10 @@ impl Projection {
         Numbers::new(y, sizes, mask)
     }
 
-    pub(super) fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        show.enter(self.name);
-        let shown = self.weights.visit(show);
-        show.leave();
+    pub(super) fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        visitor.enter(self.name);
+        let shown = self.weights.visit(visitor);
+        visitor.leave();
         shown
     }
 }

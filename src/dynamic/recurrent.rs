@@ -7,7 +7,7 @@ use super::{
     dense::known_features,
     flow::{Flow, Flows, Numbers, join_tapes, with_tape},
     functions::FoundFunction,
-    op::{Op, Show},
+    op::Op,
     options::Options,
     weights::{Role, Weights},
     words,
@@ -20,6 +20,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
+    parameters::Visitor,
 };
 
 /// A recurrent layer over a whole sequence.
@@ -271,8 +272,8 @@ impl Op for RecurrentOp {
         }
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        self.weights.visit(show)?;
-        self.carried.iter().try_for_each(|carried| show.carried(carried))
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.weights.visit(visitor)?;
+        self.carried.iter().try_for_each(|carried| visitor.visit_carried(carried))
     }
 }

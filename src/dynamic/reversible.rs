@@ -10,7 +10,7 @@ use super::{
     dense::EmbeddingOp,
     flow::{Flow, Flows, Numbers, Rows, with_tape},
     functions::FoundFunction,
-    op::{Op, Show, one, only},
+    op::{Op, one, only},
     options::Options,
     said::CallWords,
     words,
@@ -19,6 +19,7 @@ use crate::{
     backend::{ActivationKind, Backend, DenseWeights, WeightCache},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
+    parameters::Visitor,
 };
 
 /// What a call says that goes from vectors to the words.
@@ -99,8 +100,8 @@ impl Op for Reversible {
         CallWords { flags: &[REVERSE], ..CallWords::default() }
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        Op::visit(&mut self.table, show)
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        Op::visit(&mut self.table, visitor)
     }
 
     fn takes_ids(&self) -> bool {

@@ -3,11 +3,10 @@
 use dfdx::tensor::Cpu;
 use serde_json::Value;
 
-use super::op::{Show, Shown};
 use crate::{
-    backend::CarriedStates,
     error::Error,
     fields::Config,
+    parameters::{Parameter, Visitor, forwards},
     regularizers::{Constraint, Regularizer, Rule, constraint, regularizer},
 };
 
@@ -56,25 +55,25 @@ impl Rules {
 
 /// Shows weights with their rules.
 pub(super) struct Ruled<'a> {
-    pub(super) show: &'a mut dyn Show,
+    pub(super) visitor: &'a mut dyn Visitor<f32, Cpu>,
     pub(super) rules: &'a Rules,
 }
 
-impl Show for Ruled<'_> {
-    fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
-        let rule = weight.rule.or_else(|| self.rules.rule(weight.name));
-        self.show.weight(Shown { rule, ..weight })
+impl Visitor<f32, Cpu> for Ruled<'_> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        match self.rules.rule(parameter.name) {
+            Some(rule) => self.visitor.visit_ruled(parameter, &rule),
+            None => self.visitor.visit(parameter),
+        }
     }
 
-    fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
-        self.show.carried(carried)
+    fn visit_ruled(
+        &mut self,
+        parameter: Parameter<'_, f32, Cpu>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.visitor.visit_ruled(parameter, rule)
     }
 
-    fn enter(&mut self, name: &str) {
-        self.show.enter(name);
-    }
-
-    fn leave(&mut self) {
-        self.show.leave();
-    }
+    forwards!(visitor, f32, Cpu);
 }

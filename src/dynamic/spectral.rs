@@ -3,16 +3,18 @@
 use super::{
     DynamicLayer,
     flow::Flow,
-    op::{OneToOne, Show, Shown},
+    op::OneToOne,
     options::Options,
     weights::{Role, Weights},
     words::refused,
     wrap::wraps,
 };
 use crate::{
-    backend::{CarriedStates, to_values},
+    backend::to_values,
     error::Error,
     fields::{AnySignal, Initializer},
+    parameters::{Parameter, Parameters, Visitor, forwards},
+    regularizers::Rule,
 };
 use dfdx::tensor::Cpu;
 
@@ -61,10 +63,10 @@ impl Spectral {
         let mut u = to_values(&self.weights.flat(VECTOR)?)?;
         let iterations = self.iterations;
         each_kernel(&mut self.layer, &mut |kernel| {
-            let mut values = to_values(kernel.values)?;
+            let mut values = kernel.tensor.to_vec()?;
             if let Some((next, largest)) = largest(&values, &u, iterations) {
                 values.iter_mut().for_each(|value| *value = (f64::from(*value) / largest) as f32);
-                kernel.values.copy_from(&values);
+                kernel.tensor.assign(&values)?;
                 u = next;
             }
             Ok(())
@@ -77,17 +79,17 @@ impl Spectral {
 /// Calls a function for the kernel of a layer.
 fn each_kernel(
     layer: &mut DynamicLayer,
-    call: &mut dyn FnMut(Shown<'_>) -> Result<(), Error>,
+    call: &mut dyn FnMut(Parameter<'_, f32, Cpu>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    struct Kernel<'a>(&'a mut dyn FnMut(Shown<'_>) -> Result<(), Error>);
+    struct Kernel<'a>(&'a mut dyn FnMut(Parameter<'_, f32, Cpu>) -> Result<(), Error>);
 
-    impl Show for Kernel<'_> {
-        fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
-            if weight.name == KERNEL { (self.0)(weight) } else { Ok(()) }
+    impl Visitor<f32, Cpu> for Kernel<'_> {
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            if parameter.name == KERNEL { (self.0)(parameter) } else { Ok(()) }
         }
     }
 
-    layer.show(&mut Kernel(call))
+    layer.visit(&mut Kernel(call))
 }
 
 /// A vector with the length 1, unless it is nearly nothing.
@@ -127,8 +129,8 @@ impl OneToOne for Spectral {
         self.layer.build_inside(dev, prefix, std::slice::from_ref(arrives))?;
         let (mut count, mut columns) = (0_usize, 0);
         each_kernel(&mut self.layer, &mut |kernel| {
-            count = kernel.sizes.iter().product();
-            columns = kernel.sizes.last().copied().unwrap_or(0);
+            count = kernel.tensor.len();
+            columns = kernel.sizes().last().copied().unwrap_or(0);
             Ok(())
         })?;
         if count.checked_mul(self.iterations).is_none_or(|n| n > MOST) {
@@ -153,22 +155,39 @@ impl OneToOne for Spectral {
     }
 
     /// In Keras's order, the vector stands behind the kernel.
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        struct Behind<'a>(&'a mut dyn Show, &'a mut Weights);
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        struct Behind<'a> {
+            visitor: &'a mut dyn Visitor<f32, Cpu>,
+            weights: &'a mut Weights,
+        }
 
-        impl Show for Behind<'_> {
-            fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
-                let is_kernel = weight.name == KERNEL;
-                self.0.weight(weight)?;
-                if is_kernel { self.1.visit(self.0) } else { Ok(()) }
-            }
-
-            fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
-                self.0.carried(carried)
+        impl Behind<'_> {
+            fn after(&mut self, is_kernel: bool) -> Result<(), Error> {
+                if is_kernel { self.weights.visit(self.visitor) } else { Ok(()) }
             }
         }
 
-        self.layer.show(&mut Behind(show, &mut self.weights))
+        impl Visitor<f32, Cpu> for Behind<'_> {
+            fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+                let is_kernel = parameter.name == KERNEL;
+                self.visitor.visit(parameter)?;
+                self.after(is_kernel)
+            }
+
+            fn visit_ruled(
+                &mut self,
+                parameter: Parameter<'_, f32, Cpu>,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                let is_kernel = parameter.name == KERNEL;
+                self.visitor.visit_ruled(parameter, rule)?;
+                self.after(is_kernel)
+            }
+
+            forwards!(visitor, f32, Cpu);
+        }
+
+        self.layer.visit(&mut Behind { visitor, weights: &mut self.weights })
     }
 
     wraps!();

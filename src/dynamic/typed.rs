@@ -81,7 +81,7 @@ impl<In: FromDynamic, Out: FromDynamic> Layer<In> for Typed<In, Out> {
 }
 
 impl<In, Out> Parameters for Typed<In, Out> {
-    fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         self.layer.visit(visitor)
     }
 }

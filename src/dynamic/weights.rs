@@ -1,17 +1,14 @@
 //! The weights of a dynamic layer: tensors whose sizes are values.
 
-use dfdx::tensor::{Cpu, NoneTape, Tensor, TensorFromVec};
+use dfdx::tensor::{Cpu, NoneTape, TensorFromVec};
 
-use super::{
-    budget,
-    flow::Rows,
-    op::{Flat, Show, Shown},
-};
+use super::{budget, flow::Rows, op::Flat};
 use crate::{
     backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::Initializer,
     memory::zeros_of,
+    parameters::{Parameter, Visitor},
 };
 
 /// A parameter of a [`DynamicLayer`](super::DynamicLayer).
@@ -147,11 +144,11 @@ impl Weights {
         }
     }
 
-    pub(crate) fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    pub(crate) fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         let shown = self.0.iter_mut().filter(|weight| weight.role != Role::Constant);
         for Weight { name, role, sizes, values } in shown {
             let trainable = *role == Role::Trained;
-            show.weight(Shown { name, trainable, sizes, values, rule: None })?;
+            visitor.visit(Parameter::new(name, trainable, values).sized(sizes))?;
         }
         Ok(())
     }
@@ -161,18 +158,4 @@ impl Weights {
 pub(crate) fn tensor(values: Vec<f32>) -> Result<Flat, Error> {
     let count = (values.len(),);
     Cpu::default().try_tensor_from_vec(values, count).or_device()
-}
-
-/// A weight under its own shape, for who asks for it; it is put back after that.
-pub(crate) fn shaped<S: crate::shape::Shape>(
-    values: &mut Flat,
-    shape: S,
-    show: &mut dyn FnMut(&mut Tensor<S, f32, Cpu>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let count = *dfdx::shapes::HasShape::shape(values);
-    // Nothing else may hold the memory, or a step would copy it.
-    let mut weight = std::mem::replace(values, tensor(Vec::new())?).into_shape(&shape)?;
-    let shown = show(&mut weight);
-    *values = weight.into_shape(&count)?;
-    shown
 }

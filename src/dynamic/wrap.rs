@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::{
     DynamicLayer,
     flow::{Flow, Numbers},
-    op::{OneToOne, Show, Shown},
+    op::OneToOne,
     options::Options,
     words,
 };
@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     fields::{AnySignal, SignalKind},
     layers::{Part, by_parts, parts},
+    parameters::{Parameter, Parameters, Visitor},
 };
 use dfdx::{shapes::HasShape, tensor::Cpu};
 
@@ -106,8 +107,8 @@ impl OneToOne for Steps {
         )
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
-        self.layer.show(show)
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        self.layer.visit(visitor)
     }
 
     fn takes_ids(&self) -> bool {
@@ -160,9 +161,9 @@ fn each_step(
 fn has_statistics(layer: &mut DynamicLayer) -> Result<bool, Error> {
     struct Any(bool);
 
-    impl Show for Any {
-        fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
-            self.0 |= !weight.trainable;
+    impl Visitor<f32, Cpu> for Any {
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            self.0 |= !parameter.trainable;
             Ok(())
         }
     }

@@ -2,7 +2,7 @@
 
 use std::iter::repeat;
 
-use dfdx::{shapes::HasShape, tensor::Tensor};
+use dfdx::tensor::Tensor;
 use rand::Rng;
 use rand_distr::StandardNormal;
 
@@ -183,12 +183,12 @@ struct Fill<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Fill<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
         let name = format!("{path}{}", parameter.name);
         if let Some((_, how)) = self.initial.iter().find(|(other, _)| *other == name) {
-            let dev = parameter.tensor.device().clone();
-            *parameter.tensor = how.fill(&dev, *parameter.tensor.shape())?;
+            let values = how.values(parameter.tensor.device(), &parameter.sizes())?;
+            parameter.tensor.replace(values)?;
         }
         Ok(())
     }

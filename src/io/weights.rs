@@ -3,8 +3,6 @@ use std::{
     path::Path,
 };
 
-use dfdx::{prelude::ReshapeTo, shapes::HasShape};
-
 use super::{
     WeightFile, atomic,
     checksum::{self, CHECKSUM},
@@ -15,10 +13,9 @@ use super::{
     values::{self, Weight},
 };
 use crate::{
-    backend::{Backend, Element, to_values},
-    error::{Difference, Error, OrDevice},
+    backend::{Backend, Element},
+    error::{Difference, Error},
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// Formats of other programs, whose names a file of ours must not have.
@@ -222,10 +219,6 @@ impl<T> Walk<T> {
     }
 }
 
-fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
-    shape.concrete().into()
-}
-
 macro_rules! walks {
     ($($walk:tt)*) => {
         fn enter(&mut self, name: &str) {
@@ -241,10 +234,10 @@ macro_rules! walks {
 struct Collect(Walk<Weight>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let values = to_values(parameter.tensor)?.into_iter();
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        let values = parameter.tensor.to_vec()?.into_iter();
         let name = self.0.name(parameter.name);
-        self.0.weights.push(Weight::new(name, sizes(parameter.tensor.shape()), values)?);
+        self.0.weights.push(Weight::new(name, parameter.sizes(), values)?);
         Ok(())
     }
 
@@ -254,9 +247,9 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
 struct Shapes(Walk<(String, Vec<usize>)>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Shapes {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let name = self.0.name(parameter.name);
-        self.0.weights.push((name, sizes(parameter.tensor.shape())));
+        self.0.weights.push((name, parameter.sizes()));
         Ok(())
     }
 
@@ -269,18 +262,9 @@ struct Load<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let values = self.file.read::<E>(&self.walk.name(parameter.name))?;
-        let n = parameter.tensor.shape().num_elements();
-        if values.len() != n {
-            return Err(Error::mismatch("the numbers of a parameter", n, values.len()));
-        }
-        if n > 0 {
-            // In place, so that the parameter stays the one that optimisers know.
-            *parameter.tensor = parameter.tensor.clone().try_contiguous().or_device()?;
-            parameter.tensor.copy_from(&values);
-        }
-        Ok(())
+        parameter.tensor.assign(&values)
     }
 
     walks!(walk);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dfdx::{prelude::ReshapeTo, shapes::HasShape};
 use kerata_format::hdf5::{Folder, Hdf5, Stored};
 
 use super::{
@@ -14,11 +13,10 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
-    error::{Difference, Error, OrDevice, shortened},
+    error::{Difference, Error, shortened},
     io::shape,
     order::sort_places,
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// A layer of a model, and what a file has for it.
@@ -299,7 +297,7 @@ struct Load<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let source = self.plan.sources.get(self.next).and_then(Option::as_ref);
         self.next += 1;
         let source = source.ok_or(Error::Empty("what a file has for a parameter"))?;
@@ -308,19 +306,9 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
             Error::File { path: self.file.path.clone(), message: format!("{path}: {e}") }
         })?;
         let values = source.transform.apply(values);
-        let n = parameter.tensor.shape().num_elements();
-        if values.len() != n {
-            return Err(Error::mismatch("the numbers of a parameter", n, values.len()));
+        match self.is_new {
+            true => parameter.tensor.replace(values),
+            false => parameter.tensor.assign(&values),
         }
-        if n > 0 && self.is_new {
-            // Without a copy.
-            let (dev, shape) = (parameter.tensor.device().clone(), *parameter.tensor.shape());
-            *parameter.tensor = dev.try_tensor_from_vec(values, shape).or_device()?;
-        } else if n > 0 {
-            // In place, so that the parameter stays the one that optimisers know.
-            *parameter.tensor = parameter.tensor.clone().try_contiguous().or_device()?;
-            parameter.tensor.copy_from(&values);
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dfdx::shapes::HasShape;
 use kerata_format::GROUPED;
 use serde_json::{Map, Value};
 
@@ -12,7 +11,6 @@ use crate::{
     error::Error,
     fields::{Config, snake_case},
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// A parameter of a model, as it is visited.
@@ -93,11 +91,11 @@ pub(super) fn visited<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for All {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.found.push(Visited {
                 path: self.path.clone(),
                 name: parameter.name.to_owned(),
-                sizes: parameter.tensor.shape().concrete().into(),
+                sizes: parameter.sizes(),
                 trainable: parameter.trainable,
             });
             Ok(())

@@ -144,7 +144,7 @@ impl<E: Element, D: Backend<E>, L: Parameters<E, D>> Parameters<E, D> for Inner<
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
 
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         self.get_mut().visit(visitor)
     }
 }

@@ -174,7 +174,7 @@ pub trait Holds<L, E: Element, D: Backend<E>> {
     ///
     /// # Errors
     /// Those of the visitor.
-    fn visit<V: Visitor<E, D>>(layers: &mut L, visitor: &mut V) -> Result<(), Error>;
+    fn visit(layers: &mut L, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -183,7 +183,7 @@ impl<L: Parameters<E, D>, Out, E: Element, D: Backend<E>> Holds<L, E, D> for Out
     const TRAINABLE: usize = L::TRAINABLE;
     const SHOWS_TABLES: bool = L::SHOWS_TABLES;
 
-    fn visit<V: Visitor<E, D>>(layers: &mut L, visitor: &mut V) -> Result<(), Error> {
+    fn visit(layers: &mut L, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         layers.visit(visitor)
     }
 }

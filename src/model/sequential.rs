@@ -179,7 +179,7 @@ where
     const TRAINABLE: usize = Out::TRAINABLE;
     const SHOWS_TABLES: bool = Out::SHOWS_TABLES;
 
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         Out::visit(&mut self.layers, visitor)
     }
 }

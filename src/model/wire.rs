@@ -303,11 +303,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     ///
     /// # Errors
     /// Those of the visitor.
-    fn visit_layer<V: Visitor<E, D>>(
-        layer: &mut L,
-        name: &str,
-        visitor: &mut V,
-    ) -> Result<(), Error>;
+    fn visit_layer(layer: &mut L, name: &str, visitor: &mut dyn Visitor<E, D>)
+    -> Result<(), Error>;
 
     /// A clone.
     fn copy(layer: &L) -> L;
@@ -328,10 +325,10 @@ where
         L::build(dev)
     }
 
-    fn visit_layer<V: Visitor<E, D>>(
+    fn visit_layer(
         layer: &mut L,
         name: &str,
-        visitor: &mut V,
+        visitor: &mut dyn Visitor<E, D>,
     ) -> Result<(), Error> {
         layer.visit_layer(name, visitor)
     }
@@ -386,7 +383,7 @@ impl<In, Out, E: Element, D: Backend<E>> Build<E, D> for NoLayer<In, Out> {
 
 #[diagnostic::do_not_recommend]
 impl<In, Out, E: Element, D: Backend<E>> Parameters<E, D> for NoLayer<In, Out> {
-    fn visit<V: Visitor<E, D>>(&mut self, _: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, _: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         let Self::Never(never, _) = self;
         match *never {}
     }

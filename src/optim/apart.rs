@@ -8,7 +8,6 @@ use crate::{
     error::Error,
     memory::reserved,
     parameters::{self, Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// A value of the gradients of one rank that is NaN or infinite, of which all ranks are to know.
@@ -58,16 +57,17 @@ impl Fault {
         }
 
         impl<E: Element, D: Backend<E>> Visitor<E, D> for Find<'_, E, D> {
-            fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
                 let number = self.number;
                 self.number += 1;
                 if !parameter.trainable {
                     return Ok(());
                 }
                 let gathered = self.slots.get(number).map_or(&[][..], |slots| &slots.gathered);
-                let found = D::gradient(self.gradients, parameter.tensor, |gradient| {
+                let mut found = [None; 2];
+                parameter.tensor.show_gradient(self.gradients, &mut |gradient| {
                     let sums = gradient.iter().zip(gathered).map(|(g, sum)| *g + *sum);
-                    [gradient.iter().copied().find(not_finite), { sums }.find(not_finite)]
+                    found = [gradient.iter().copied().find(not_finite), { sums }.find(not_finite)];
                 })?;
                 for ((found, value), of_sum) in self.found.iter_mut().zip(found).zip([false, true])
                 {

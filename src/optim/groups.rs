@@ -6,11 +6,10 @@ use indexmap::IndexSet;
 
 use super::{State, slots::Slots};
 use crate::{
-    backend::{Backend, CarriedStates, Element},
+    backend::{Backend, Element},
     error::Error,
-    parameters::{self, Named, Parameter, Parameters, Visitor},
+    parameters::{self, Named, Parameter, Parameters, Visitor, forwards},
     regularizers::Rule,
-    shape::Shape,
 };
 
 /// What holds for one parameter.
@@ -37,25 +36,22 @@ impl LayerGroups {
     }
 
     /// Shows the parameters of a model to a visitor, those that are frozen as not trainable.
-    pub(super) fn visit<M, V, E, D>(&self, model: &mut M, visitor: &mut V) -> Result<(), Error>
-    where
-        M: Parameters<E, D>,
-        V: Visitor<E, D>,
-        E: Element,
-        D: Backend<E>,
-    {
-        // Also where nothing is frozen: what visits a model is compiled for each of its layers.
+    pub(super) fn visit<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &self,
+        model: &mut M,
+        visitor: &mut dyn Visitor<E, D>,
+    ) -> Result<(), Error> {
         model.visit(&mut Grouped { visitor, groups: self, number: 0 })
     }
 }
 
-struct Grouped<'a, V> {
-    visitor: &'a mut V,
+struct Grouped<'a, E: Element, D: Backend<E>> {
+    visitor: &'a mut dyn Visitor<E, D>,
     groups: &'a LayerGroups,
     number: usize,
 }
 
-impl<V> Grouped<'_, V> {
+impl<E: Element, D: Backend<E>> Grouped<'_, E, D> {
     fn trains(&mut self, trainable: bool) -> bool {
         let group = self.groups.get(self.number);
         self.number += 1;
@@ -63,36 +59,22 @@ impl<V> Grouped<'_, V> {
     }
 }
 
-impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Grouped<'_, V> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let trainable = self.trains(parameter.trainable);
-        self.visitor.visit(Parameter { trainable, ..parameter })
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Grouped<'_, E, D> {
+    fn visit(&mut self, mut parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        parameter.trainable = self.trains(parameter.trainable);
+        self.visitor.visit(parameter)
     }
 
-    fn visit_ruled<S: Shape>(
+    fn visit_ruled(
         &mut self,
-        parameter: Parameter<'_, S, E, D>,
+        mut parameter: Parameter<'_, E, D>,
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
-        let trainable = self.trains(parameter.trainable);
-        self.visitor.visit_ruled(Parameter { trainable, ..parameter }, rule)
+        parameter.trainable = self.trains(parameter.trainable);
+        self.visitor.visit_ruled(parameter, rule)
     }
 
-    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
-        self.visitor.visit_carried(carried)
-    }
-
-    fn enter(&mut self, name: &str) {
-        self.visitor.enter(name);
-    }
-
-    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
-        self.visitor.enter_layer(name, shows_tables);
-    }
-
-    fn leave(&mut self) {
-        self.visitor.leave();
-    }
+    forwards!(visitor, E, D);
 }
 
 /// Whether a parameter is what a name means, or within it.

@@ -1,31 +1,26 @@
 //! What rules of weights do in training: penalties in the loss, and constraints after a step.
 
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, SumTo, TryAdd},
+    prelude::{SumTo, TryAdd},
     shapes::{Axis, Rank0},
-    tensor::{OwnedTape, PutTape, Tensor},
+    tensor::{OwnedTape, Tensor},
 };
 
 use super::{Optimizer, State, groups::LayerGroups};
 use crate::{
     backend::{
-        Backend, Element, assign,
+        Backend, Element,
         memory::{filled, listed},
-        near, to_values,
+        near,
     },
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
     regularizers::Rule,
-    shape::Shape,
 };
 
 /// Is shown the weights that are trained and have rules.
 trait Ruled<E: Element, D: Backend<E>> {
-    fn weight<S: Shape>(
-        &mut self,
-        tensor: &mut Tensor<S, E, D>,
-        rule: &Rule<'_>,
-    ) -> Result<(), Error>;
+    fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error>;
 }
 
 struct Each<R> {
@@ -58,29 +53,29 @@ impl<R> Each<R> {
 }
 
 impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
-    fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
         self.number += 1;
         Ok(())
     }
 
-    fn visit_ruled<S: Shape>(
+    fn visit_ruled(
         &mut self,
-        parameter: Parameter<'_, S, E, D>,
+        parameter: Parameter<'_, E, D>,
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
         if parameter.trainable {
-            self.ruled.weight(parameter.tensor, rule)?;
+            self.ruled.weight(parameter, rule)?;
         }
         self.number += 1;
         Ok(())
     }
 }
 
-fn wide<S: Shape, E: Element, D: Backend<E>>(
-    tensor: &Tensor<S, E, D>,
+fn wide<E: Element, D: Backend<E>>(
+    parameter: &Parameter<'_, E, D>,
 ) -> Result<(Vec<f64>, Vec<usize>), Error> {
-    let values = to_values(tensor)?.into_iter().map(Element::as_f64);
-    Ok((listed(values)?, tensor.shape().concrete().into()))
+    let values = parameter.tensor.to_vec()?.into_iter().map(Element::as_f64);
+    Ok((listed(values)?, parameter.sizes()))
 }
 
 /// The sum of the penalties that [regularizers](crate::regularizers) put on the weights of a model that are trained.
@@ -122,13 +117,9 @@ fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Sum(f64);
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Sum {
-        fn weight<S: Shape>(
-            &mut self,
-            tensor: &mut Tensor<S, E, D>,
-            rule: &Rule<'_>,
-        ) -> Result<(), Error> {
+        fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             if let Some(regularizer) = rule.regularizer {
-                let (values, sizes) = wide(tensor)?;
+                let (values, sizes) = wide(&parameter)?;
                 self.0 += regularizer.penalty(&values, &sizes)?;
             }
             Ok(())
@@ -148,21 +139,16 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Add<E: Element, D: Backend<E>>(Option<Tensor<Rank0, E, D, OwnedTape<E, D>>>);
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Add<E, D> {
-        fn weight<S: Shape>(
-            &mut self,
-            tensor: &mut Tensor<S, E, D>,
-            rule: &Rule<'_>,
-        ) -> Result<(), Error> {
+        fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             let Some(regularizer) = rule.regularizer else { return Ok(()) };
-            let (values, sizes) = wide(tensor)?;
+            let (values, sizes) = wide(&parameter)?;
             let mut slopes = filled(&[values.len()], 0.0)?;
             let penalty = regularizer.penalty(&values, &sizes)?;
             regularizer.add_gradient(&values, &sizes, &mut slopes)?;
             if values.is_empty() {
                 return Ok(());
             }
-            let weight = tensor.clone().put_tape(OwnedTape::default());
-            let weight = weight.try_reshape_like(&(values.len(),)).or_device()?;
+            let weight = parameter.tensor.recorded()?;
             let element = |values: Vec<f64>| listed(values.into_iter().map(E::of));
             let moved = near(weight, element(values)?, element(slopes)?)?;
             let moved = moved.try_sum::<Rank0, Axis<0>>().or_device()?;
@@ -190,11 +176,7 @@ pub(super) fn any_rule<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Any {
-        fn weight<S: Shape>(
-            &mut self,
-            _: &mut Tensor<S, E, D>,
-            rule: &Rule<'_>,
-        ) -> Result<(), Error> {
+        fn weight(&mut self, _: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             self.any |= (self.is_such)(rule);
             Ok(())
         }
@@ -211,15 +193,11 @@ pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Bring;
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Bring {
-        fn weight<S: Shape>(
-            &mut self,
-            tensor: &mut Tensor<S, E, D>,
-            rule: &Rule<'_>,
-        ) -> Result<(), Error> {
+        fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             let Some(constraint) = rule.constraint else { return Ok(()) };
-            let (mut values, sizes) = wide(tensor)?;
+            let (mut values, sizes) = wide(&parameter)?;
             constraint.apply(&mut values, &sizes)?;
-            assign(tensor, &listed(values.into_iter().map(E::of))?)
+            parameter.tensor.assign(&listed(values.into_iter().map(E::of))?)
         }
     }
 

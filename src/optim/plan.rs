@@ -1,6 +1,6 @@
 //! What one step does to the parameters.
 
-use dfdx::{shapes::HasShape, tensor::Gradients};
+use dfdx::tensor::Gradients;
 
 use super::{
     Bounds, Clipping, Ema, Moment, Optimizer, State,
@@ -11,11 +11,10 @@ use super::{
     tables::AllTouched,
 };
 use crate::{
-    backend::{Backend, Element, to_values, vectorized_loops},
+    backend::{Backend, Element, vectorized_loops},
     error::Error,
-    memory::look_for_copy,
+    memory::look_for_values,
     parameters::{self, Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// What a step does, decided before any parameter changes.
@@ -192,7 +191,7 @@ struct Squares<'a, E: Element, D: Backend<E>> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let gathered = self.slots.get(self.number).map(|slots| slots.gathered.as_slice());
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
         self.number += 1;
@@ -200,12 +199,15 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
             self.sum += squares(&touched.gradient);
         } else if parameter.trainable {
             let every = self.every as f64;
-            self.sum += D::gradient(self.gradients, parameter.tensor, |gradient| match gathered {
-                Some(gathered) if every > 1.0 => {
-                    let sums = gradient.iter().zip(gathered);
-                    sums.map(|(g, sum)| ((g.as_f64() + sum.as_f64()) / every).powi(2)).sum()
+            let sum = &mut self.sum;
+            parameter.tensor.show_gradient(self.gradients, &mut |gradient| {
+                *sum += match gathered {
+                    Some(gathered) if every > 1.0 => {
+                        let sums = gradient.iter().zip(gathered);
+                        sums.map(|(g, sum)| ((g.as_f64() + sum.as_f64()) / every).powi(2)).sum()
+                    }
+                    _ => squares(gradient) / every.powi(2),
                 }
-                _ => squares(gradient) / every.powi(2),
             })?;
         }
         Ok(())
@@ -246,7 +248,7 @@ struct Prepare<'a, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
         if self.state.slots.len() <= number {
@@ -255,19 +257,18 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D
         if !parameter.trainable {
             return Ok(());
         }
-        let shape = parameter.tensor.shape().concrete();
+        let shape = parameter.sizes();
         let slots = &mut self.state.slots[number];
         let had_average = !slots.average.is_empty();
         if slots.rows.is_none() {
             let name = self.state.names.get(number).map_or("", String::as_str);
-            let wanted = self.optimizer.slots_of(name, shape.as_ref());
-            let weights = || to_values(parameter.tensor);
-            self.copies_weights |=
-                slots.prepare(self.optimizer, wanted, shape.as_ref(), &weights)?;
+            let wanted = self.optimizer.slots_of(name, &shape);
+            let weights = || parameter.tensor.to_vec();
+            self.copies_weights |= slots.prepare(self.optimizer, wanted, &shape, &weights)?;
         }
         if !had_average && !slots.average.is_empty() {
             // Training may have begun long before.
-            slots.average = to_values(parameter.tensor)?;
+            slots.average = parameter.tensor.to_vec()?;
         }
         slots.since.get_or_insert(self.updates);
         Ok(())
@@ -287,33 +288,34 @@ pub(super) struct Step<'a, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
         if !parameter.trainable {
             return Ok(());
         }
-        let (plan, optimizer, tensor) = (&self.plan, self.optimizer, parameter.tensor);
+        let (plan, optimizer) = (&self.plan, self.optimizer);
         if self.shared {
-            look_for_copy(tensor)?;
+            look_for_values::<E>(parameter.tensor.len())?;
         }
         let name = self.state.names.get(number).map_or("", String::as_str);
         let rate = self.state.groups.get(number).rate;
-        let shape = tensor.shape().concrete();
-        let decay = optimizer.weight_decay_of(name, shape.as_ref()).unwrap_or(0.0);
+        let shape = parameter.sizes();
+        let tensor = parameter.tensor;
+        let decay = optimizer.weight_decay_of(name, &shape).unwrap_or(0.0);
         let decays = decay > 0.0 && !optimizer.options().excludes(name);
         let decay = if decays { decay * plan.moment.learning_rate * rate } else { 0.0 };
         let decay = E::of(decay);
         let slots = &mut self.state.slots[number];
         let moment = plan.moment.of_group(rate, slots.since);
-        let moved = Moved { moment, name, shape: shape.as_ref(), decay };
+        let moved = Moved { moment, name, shape: &shape, decay };
         if let Some(mut touched) = self.touched.get_mut(number).and_then(Option::take) {
             plan.clip(&mut touched.gradient);
             moved.by(optimizer, touched.block())?;
             let made = Made { moment, kept: E::one() - decay };
-            return slots.store(made, &touched, D::values_mut(tensor).unwrap_or_default());
+            return slots.store(made, &touched, tensor.values_mut().unwrap_or_default());
         }
-        D::with_gradient(tensor, self.gradients, |values, gradient| {
+        tensor.with_gradient(self.gradients, &mut |values, gradient| {
             if plan.updates {
                 plan.gather(gradient, &mut slots.gathered);
                 plan.clip(gradient);

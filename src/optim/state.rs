@@ -2,10 +2,9 @@ use std::{marker::PhantomData, sync::Arc};
 
 use super::{groups::LayerGroups, slots::Slots};
 use crate::{
-    backend::{Backend, Element, assign, random_u64, to_values},
+    backend::{Backend, Element, random_u64},
     error::Error,
     parameters::{self, Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// What training goes on from, beside the model: the number of steps that were made, what the optimiser remembers,
@@ -160,16 +159,16 @@ struct Averages<'a, E> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Averages<'_, E> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let slots = self.slots.next();
         if !parameter.trainable {
             return Ok(());
         }
-        let mut values = to_values(parameter.tensor)?;
+        let mut values = parameter.tensor.to_vec()?;
         match slots {
             Some(slots) if slots.average.len() == values.len() => {
                 (self.change)(&mut values, &mut slots.average);
-                assign(parameter.tensor, &values)
+                parameter.tensor.assign(&values)
             }
             // It has made no step since it was frozen.
             Some(slots) if self.trained && slots.since.is_none() => Ok(()),

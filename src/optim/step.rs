@@ -17,12 +17,11 @@ use super::{
     tables::{AllTouched, Reading, lagging, spread},
 };
 use crate::{
-    backend::{Backend, Element, Seeded, largest, random_u64, to_values},
+    backend::{Backend, Element, Seeded, largest, random_u64},
     distributed,
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
     regularizers::collected,
-    shape::Shape,
 };
 
 impl<E: Element, D: Backend<E>> State<E, D> {
@@ -253,7 +252,7 @@ impl<T> Drop for Undo<'_, T> {
 /// Looks for values that are NaN or infinite.
 trait Look<E: Element, D: Backend<E>> {
     /// The error for such a value of a parameter, which is named later, or the largest magnitude there.
-    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error>;
+    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error>;
 }
 
 /// The gradients, and what the pass has changed, before a step of the optimiser.
@@ -272,8 +271,8 @@ fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Places<E>(Vec<Option<*const E>>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Places<E> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-            self.0.push(D::values(parameter.tensor).map(<[E]>::as_ptr));
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+            self.0.push(parameter.tensor.values().map(<[E]>::as_ptr));
             Ok(())
         }
     }
@@ -284,29 +283,29 @@ fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 }
 
 impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
-    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
+    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
         let tensor = &*parameter.tensor;
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
         let place = self.places.get(self.number).copied().flatten();
         self.number += 1;
         if !parameter.trainable {
-            if place.is_some() && D::values(tensor).map(<[E]>::as_ptr) == place {
+            if place.is_some() && tensor.values().map(<[E]>::as_ptr) == place {
                 return Ok(E::zero());
             }
-            return non_finite(&to_values(tensor)?)
-                .map_or(Ok(E::zero()), |value| Err(moved(value)));
+            return non_finite(&tensor.to_vec()?).map_or(Ok(E::zero()), |value| Err(moved(value)));
         }
         let most = match touched {
             Some(touched) => largest(&touched.gradient),
-            None => D::largest_gradient(self.gradients, tensor)?,
+            None => tensor.largest_gradient(self.gradients)?,
         };
         if most.is_finite() {
             return Ok(most);
         }
-        let value = match touched {
-            Some(touched) => non_finite(&touched.gradient),
-            None => non_finite(&to_values(&self.gradients.get(tensor))?),
-        };
+        let mut value = None;
+        match touched {
+            Some(touched) => value = non_finite(&touched.gradient),
+            None => tensor.show_gradient(self.gradients, &mut |all| value = non_finite(all))?,
+        }
         let value = value.unwrap_or(most).as_f64();
         Err(Error::NonFiniteGradient { parameter: String::new(), value, at: None })
     }
@@ -319,13 +318,13 @@ struct After<'a, E> {
 }
 
 impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E> {
-    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
+    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
         let slots = self.slots.get(self.number);
         self.number += 1;
         if !parameter.trainable {
             return Ok(E::zero());
         }
-        let values = to_values(parameter.tensor)?;
+        let values = parameter.tensor.to_vec()?;
         let slots = slots.into_iter().flat_map(Slots::all);
         let all = std::iter::once(&values).chain(slots);
         all.into_iter()
@@ -355,7 +354,7 @@ fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<L: Look<E, D>, E: Element, D: Backend<E>> Visitor<E, D> for Each<L, E> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.most = self.most.max(self.look.look(parameter)?);
             self.number += 1;
             Ok(())

@@ -1,13 +1,12 @@
 //! What ranks sum in a step: the gradients of a model as one row of values.
 
-use dfdx::{shapes::HasShape, tensor::Gradients};
+use dfdx::tensor::Gradients;
 
 use super::{apart::Fault, groups::LayerGroups, slots::Slots};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// What one rank brings to a step.
@@ -36,14 +35,15 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<'_, E, D> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             let gathered = self.slots.next().map_or(&[][..], |slots| &slots.gathered);
             if !parameter.trainable {
                 return Ok(());
             }
             let first = self.flat.len();
             let flat = &mut self.flat;
-            D::gradient(self.gradients, parameter.tensor, |values| flat.extend_from_slice(values))?;
+            let add = &mut |values: &[E]| flat.extend_from_slice(values);
+            parameter.tensor.show_gradient(self.gradients, add)?;
             flat[first..].iter_mut().zip(gathered).for_each(|(g, sum)| *g += *sum);
             Ok(())
         }
@@ -67,13 +67,13 @@ pub(super) fn replace<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Replace<'_, E, D> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             if !parameter.trainable {
                 return Ok(());
             }
-            let (own, rest) = self.flat.split_at(parameter.tensor.shape().num_elements());
+            let (own, rest) = self.flat.split_at(parameter.tensor.len());
             self.flat = rest;
-            D::replace_gradient(self.gradients, parameter.tensor, own)
+            parameter.tensor.replace_gradient(self.gradients, own)
         }
     }
 

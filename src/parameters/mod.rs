@@ -4,22 +4,26 @@ mod elsewhere;
 mod named;
 mod optional;
 mod rules;
+mod weight;
 
 #[doc(hidden)]
 pub use elsewhere::{HandsOut, HoldsGradients, Moves, NotOfWeights};
 pub use named::Named;
 pub(crate) use named::{device, list};
 pub use optional::{Optional, counted};
+pub(crate) use rules::forwards;
 pub use rules::{Frozen, Ruled};
+pub use weight::Weight;
 
-use dfdx::tensor::{Cpu, Tensor};
+use std::fmt;
+
+use dfdx::tensor::Cpu;
 
 use crate::{
     backend::{Backend, CarriedStates, Element},
     error::Error,
     just_the_type::NoNew,
     regularizers::Rule,
-    shape::Shape,
     tuples::all_tuples,
 };
 
@@ -58,29 +62,55 @@ pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
 }
 
 /// A parameter that a [`Visitor`] is shown.
-#[derive(Debug)]
-pub struct Parameter<'a, S: Shape, E: Element, D: Backend<E>> {
+pub struct Parameter<'a, E: Element, D: Backend<E>> {
     /// The name within its layer, as in Keras: `kernel`, `recurrent_kernel`, `bias`, `embeddings`, ..
     pub name: &'a str,
     /// Whether an optimiser changes it. Running statistics are not trainable.
     pub trainable: bool,
     /// The numbers.
-    pub tensor: &'a mut Tensor<S, E, D>,
+    pub tensor: &'a mut dyn Weight<E, D>,
+    /// The sizes of its dimensions, where those of the tensor are not they.
+    sizes: Option<&'a [usize]>,
+}
+
+impl<'a, E: Element, D: Backend<E>> Parameter<'a, E, D> {
+    /// A parameter to show.
+    pub fn new(name: &'a str, trainable: bool, tensor: &'a mut dyn Weight<E, D>) -> Self {
+        Self { name, trainable, tensor, sizes: None }
+    }
+
+    /// The same with a shape of its own, of as many numbers.
+    pub(crate) fn sized(self, sizes: &'a [usize]) -> Self {
+        Self { sizes: Some(sizes), ..self }
+    }
+
+    /// The sizes of its dimensions.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.sizes.map_or_else(|| self.tensor.tensor_sizes(), <[usize]>::to_vec)
+    }
+}
+
+impl<E: Element, D: Backend<E>> fmt::Debug for Parameter<'_, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, trainable, .. } = self;
+        write!(f, "Parameter({name:?}, {:?}, trainable: {trainable})", self.sizes())
+    }
 }
 
 /// Something that is shown every parameter of a model, in the order of declaration.
 ///
 /// ```
-/// use kerata::{Cpu, Dense, Error, parameters::{Parameter, Visitor}, prelude::*, tensor::Shape};
+/// use kerata::{Cpu, Dense, Error, parameters::{Parameter, Visitor}, prelude::*};
 ///
 /// /// Halves all weights, and adds up their squares as they were.
 /// struct Halve(f32);
 ///
 /// impl Visitor<f32, Cpu> for Halve {
-///     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-///         self.0 += parameter.tensor.as_vec().iter().map(|w| w * w).sum::<f32>();
-///         *parameter.tensor = parameter.tensor.clone() * 0.5;
-///         Ok(())
+///     fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+///         let mut values = parameter.tensor.to_vec()?;
+///         self.0 += values.iter().map(|w| w * w).sum::<f32>();
+///         values.iter_mut().for_each(|w| *w *= 0.5);
+///         parameter.tensor.assign(&values)
 ///     }
 /// }
 ///
@@ -97,15 +127,15 @@ pub trait Visitor<E: Element, D: Backend<E>> {
     ///
     /// # Errors
     /// Those of the visitor; the visit ends at the first.
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error>;
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error>;
 
     /// Shows one parameter that `#[with(..)]` has a regularizer or a constraint for.
     ///
     /// # Errors
     /// Those of the visitor.
-    fn visit_ruled<S: Shape>(
+    fn visit_ruled(
         &mut self,
-        parameter: Parameter<'_, S, E, D>,
+        parameter: Parameter<'_, E, D>,
         _rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.visit(parameter)
@@ -163,7 +193,7 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     ///
     /// # Errors
     /// Those of the visitor; the visit ends at the first.
-    fn visit<V: Visitor<E, D>>(&mut self, _visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, _visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -181,7 +211,7 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// # Errors
     /// Those of the visitor.
     #[doc(hidden)]
-    fn visit_layer<V: Visitor<E, D>>(&mut self, name: &str, visitor: &mut V) -> Result<(), Error> {
+    fn visit_layer(&mut self, name: &str, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         visitor.enter_layer(name, Self::SHOWS_TABLES);
         self.visit(visitor)?;
         visitor.leave();
@@ -212,7 +242,7 @@ macro_rules! tuples {
             const TRAINABLE: usize = $first::TRAINABLE $(+ $layer::TRAINABLE)*;
             const SHOWS_TABLES: bool = true;
 
-            fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+            fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
                 visitor.enter_layer("0", $first::SHOWS_TABLES);
                 self.0.visit(visitor)?;
                 visitor.leave();

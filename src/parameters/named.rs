@@ -1,12 +1,9 @@
 //! The parameters of a model by name, and the device that they are on.
 
-use dfdx::shapes::HasShape;
-
 use super::{Parameter, Parameters, Visitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    shape::Shape,
 };
 
 /// What is known of a parameter without its numbers.
@@ -29,11 +26,11 @@ pub(crate) fn list<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) ->
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for List {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.path.push(parameter.name.to_owned());
             self.found.push(Named {
                 name: self.path.join("."),
-                shape: parameter.tensor.shape().concrete().into(),
+                shape: parameter.sizes(),
                 trainable: parameter.trainable,
             });
             self.path.pop();
@@ -60,7 +57,7 @@ pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) 
     struct First<D>(Option<D>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for First<D> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.0.get_or_insert_with(|| parameter.tensor.device().clone());
             Ok(())
         }

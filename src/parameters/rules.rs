@@ -2,57 +2,65 @@
 
 use super::{Parameter, Visitor};
 use crate::{
-    backend::{Backend, CarriedStates, Element},
+    backend::{Backend, Element},
     error::Error,
     regularizers::Rule,
-    shape::Shape,
 };
+
+/// What a visitor that stands before another, in this field, hands on as it is.
+macro_rules! forwards {
+    ($to:tt, $e:ty, $d:ty) => {
+        fn visit_carried(
+            &mut self,
+            carried: &$crate::backend::CarriedStates<$e, $d>,
+        ) -> Result<(), $crate::error::Error> {
+            self.$to.visit_carried(carried)
+        }
+
+        fn enter(&mut self, name: &str) {
+            self.$to.enter(name);
+        }
+
+        fn enter_layer(&mut self, name: &str, shows_tables: bool) {
+            self.$to.enter_layer(name, shows_tables);
+        }
+
+        fn leave(&mut self) {
+            self.$to.leave();
+        }
+    };
+}
+pub(crate) use forwards;
 
 /// A visitor that is shown the parameters of a layer with `trainable = false`.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct Frozen<'a, V>(pub &'a mut V);
+pub struct Frozen<'a, E: Element, D: Backend<E>>(pub &'a mut dyn Visitor<E, D>);
 
-impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Frozen<'_, V> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Frozen<'_, E, D> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         self.0.visit(Parameter { trainable: false, ..parameter })
     }
 
-    fn visit_ruled<S: Shape>(
+    fn visit_ruled(
         &mut self,
-        parameter: Parameter<'_, S, E, D>,
+        parameter: Parameter<'_, E, D>,
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.0.visit_ruled(Parameter { trainable: false, ..parameter }, rule)
     }
 
-    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
-        self.0.visit_carried(carried)
-    }
-
-    fn enter(&mut self, name: &str) {
-        self.0.enter(name);
-    }
-
-    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
-        self.0.enter_layer(name, shows_tables);
-    }
-
-    fn leave(&mut self) {
-        self.0.leave();
-    }
+    forwards!(0, E, D);
 }
 
 /// A visitor that is shown the parameters of a layer that `#[with(..)]` has rules for.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct Ruled<'a, V> {
-    pub visitor: &'a mut V,
+pub struct Ruled<'a, E: Element, D: Backend<E>> {
+    pub visitor: &'a mut dyn Visitor<E, D>,
     pub rules: &'a [Rule<'a>],
 }
 
-impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Ruled<'_, V> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Ruled<'_, E, D> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         // A weight may have a rule for each of its keys.
         let of_weight = self.rules.iter().filter(|rule| rule.weight == parameter.name).copied();
         let both = of_weight.reduce(|a, b| Rule {
@@ -66,27 +74,13 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Ruled<'_, V>
         }
     }
 
-    fn visit_ruled<S: Shape>(
+    fn visit_ruled(
         &mut self,
-        parameter: Parameter<'_, S, E, D>,
+        parameter: Parameter<'_, E, D>,
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.visitor.visit_ruled(parameter, rule)
     }
 
-    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
-        self.visitor.visit_carried(carried)
-    }
-
-    fn enter(&mut self, name: &str) {
-        self.visitor.enter(name);
-    }
-
-    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
-        self.visitor.enter_layer(name, shows_tables);
-    }
-
-    fn leave(&mut self) {
-        self.visitor.leave();
-    }
+    forwards!(visitor, E, D);
 }

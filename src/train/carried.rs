@@ -7,7 +7,6 @@ use crate::{
     error::{Error, OrDevice},
     io::{Walk, Weight},
     parameters::{self, Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// What is kept, by the name of the layer: `lstm.h`, `lstm.c`.
@@ -17,7 +16,7 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Collect(Walk<Weight>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
-        fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
             Ok(())
         }
 
@@ -77,7 +76,7 @@ pub(super) fn restore<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Restore<D> {
-        fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
             Ok(())
         }
 
@@ -145,7 +144,7 @@ pub(super) fn assign<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Assign<'_, '_, D> {
-        fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
             Ok(())
         }
 
@@ -179,7 +178,7 @@ pub(super) fn assign<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 struct All<E: Element, D: Backend<E>>(Vec<CarriedStates<E, D>>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for All<E, D> {
-    fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
         Ok(())
     }
 

@@ -9,14 +9,13 @@ use super::{
     totals::{AnyMetric, Totals},
 };
 use crate::{
-    backend::{Backend, Element, assign, to_values},
+    backend::{Backend, Element},
     distributed::{self, Communicator, Pass, Share},
     error::Error,
     io::checksum,
     optim::{Fault, Summed},
     parameters::{Parameter, Parameters, Visitor},
     reduce::Mean,
-    shape::Shape,
     signal::Signal,
 };
 
@@ -339,8 +338,8 @@ fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<
     struct Collect<E>(Vec<E>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<E> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-            self.0.extend(to_values(parameter.tensor)?);
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+            self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
         }
     }
@@ -356,12 +355,10 @@ struct Assign<'a, 'b, E> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Assign<'_, '_, E> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        use dfdx::shapes::HasShape;
-        let count = parameter.tensor.shape().num_elements();
-        let (own, rest) = self.rest.split_at(count);
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        let (own, rest) = self.rest.split_at(parameter.tensor.len());
         *self.rest = rest;
-        assign(parameter.tensor, own)
+        parameter.tensor.assign(own)
     }
 }
 

@@ -14,7 +14,6 @@ use crate::{
     model::{Model, short},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
-    shape::Shape,
     signal::Signal,
 };
 
@@ -110,13 +109,13 @@ fn rules<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Rules(Walk<(String, String)>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Rules {
-        fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        fn visit(&mut self, _: Parameter<'_, E, D>) -> Result<(), Error> {
             Ok(())
         }
 
-        fn visit_ruled<S: Shape>(
+        fn visit_ruled(
             &mut self,
-            parameter: Parameter<'_, S, E, D>,
+            parameter: Parameter<'_, E, D>,
             rule: &Rule<'_>,
         ) -> Result<(), Error> {
             let name = self.0.name(parameter.name);

@@ -1,11 +1,8 @@
-use dfdx::shapes::HasShape;
-
 use crate::{
-    backend::{Backend, Element, assign},
+    backend::{Backend, Element},
     error::Error,
     io::{self, Weight},
     parameters::{self, Named, Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// The values of all parameters of a model at some time: Keras's `get_weights` and `set_weights`.
@@ -59,12 +56,12 @@ struct Restore<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Restore<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let name = self.names.next().map(|named| named.name.as_str()).unwrap_or_default();
-        let sizes: Vec<usize> = parameter.tensor.shape().concrete().into();
+        let sizes = parameter.sizes();
         let fits = |weight: &&Weight| weight.name == name && weight.sizes == sizes;
         match self.weights.iter().find(fits) {
-            Some(weight) => assign(parameter.tensor, &weight.values.elements::<E>()?),
+            Some(weight) => parameter.tensor.assign(&weight.values.elements::<E>()?),
             None => Err(Error::mismatch("a parameter of a snapshot", (name, sizes), "another")),
         }
     }

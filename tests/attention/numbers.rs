@@ -5,7 +5,7 @@ use kerata::{
     Cpu, Error, Mask, Masked, MultiHeadAttention, Tensor,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, HasShape, Shape},
+    shape::Const,
 };
 
 use crate::case::Case;
@@ -20,11 +20,10 @@ fn case() -> Case {
 fn layer<L: Build + Parameters>(case: &Case, name: &str, options: impl FnOnce(&mut L)) -> L {
     struct Load<'a>(&'a Case, &'a str, usize);
     impl Visitor<f32, Cpu> for Load<'_> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
             let name = format!("weight.{}.{}", self.1, self.2);
-            let sizes = parameter.tensor.shape().concrete();
-            assert_eq!(self.0.shape(&name), sizes.as_ref(), "{name}");
-            parameter.tensor.copy_from(&self.0.floats(&name));
+            assert_eq!(self.0.shape(&name), parameter.sizes(), "{name}");
+            parameter.tensor.assign(&self.0.floats(&name))?;
             self.2 += 1;
             Ok(())
         }

@@ -9,7 +9,7 @@ use kerata::{
     Cpu, Error, Mask, Masked, MultiHeadAttention, Tensor,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, Shape},
+    shape::Const,
     tensor::{Gradients, fill_padding},
 };
 use proptest::prelude::*;
@@ -41,8 +41,8 @@ fn padded(rows: &[Vec<usize>], length: usize, seed: usize, content: f32) -> (Ste
 struct Read<'a>(&'a mut Gradients<f32, Cpu>, Vec<f32>);
 
 impl Visitor<f32, Cpu> for Read<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        self.1.extend_from_slice(self.0.get_or_alloc_mut(&*parameter.tensor).unwrap());
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        self.1.extend(parameter.tensor.gradient(self.0)?);
         Ok(())
     }
 }

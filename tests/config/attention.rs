@@ -9,7 +9,7 @@ use kerata::{
     Cpu, Error,
     config::{AnySignal, DynamicLayer},
     parameters::{Parameter, Parameters, Visitor},
-    shape::{HasShape, Shape},
+    shape::HasShape,
 };
 use serde_json::{Value, json};
 
@@ -201,8 +201,8 @@ fn signal(sizes: &[usize]) -> AnySignal {
 struct Gradients<'a>(&'a mut dfdx::tensor::Gradients<f32, Cpu>, &'a mut Vec<f32>);
 
 impl Visitor<f32, Cpu> for Gradients<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        self.1.extend(self.0.get_or_alloc_mut(parameter.tensor).unwrap().iter());
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        self.1.extend(parameter.tensor.gradient(self.0)?);
         Ok(())
     }
 }
@@ -211,9 +211,9 @@ impl Visitor<f32, Cpu> for Gradients<'_> {
 fn fill(model: &mut DynamicLayer, values: &[f64]) {
     struct Fill<'a>(&'a [f64]);
     impl Visitor<f32, Cpu> for Fill<'_> {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            let own = take(&mut self.0, parameter.tensor.shape().num_elements());
-            parameter.tensor.copy_from(&own.iter().map(|&x| x as f32).collect::<Vec<_>>());
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            let own = take(&mut self.0, parameter.tensor.len());
+            parameter.tensor.assign(&own.iter().map(|&x| x as f32).collect::<Vec<_>>())?;
             Ok(())
         }
     }

@@ -10,7 +10,6 @@ use kerata::{
     Cpu, Mask, Masked, Tensor,
     config::DynamicValue,
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
     tensor::{Gradients, fill_padding},
 };
 use serde_json::{Value, json};
@@ -42,11 +41,8 @@ fn padded(
 struct Read<'a>(&'a mut Gradients<f32, Cpu>, Vec<f32>);
 
 impl Visitor<f32, Cpu> for Read<'_> {
-    fn visit<S: Shape>(
-        &mut self,
-        parameter: Parameter<'_, S, f32, Cpu>,
-    ) -> Result<(), kerata::Error> {
-        self.1.extend_from_slice(self.0.get_or_alloc_mut(&*parameter.tensor).unwrap());
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), kerata::Error> {
+        self.1.extend(parameter.tensor.gradient(self.0)?);
         Ok(())
     }
 }

@@ -235,11 +235,11 @@ struct Both {
 fn weights<M: Parameters>(model: &M) -> Vec<f32> {
     struct All(Vec<f32>);
     impl kerata::parameters::Visitor<f32, Cpu> for All {
-        fn visit<S: kerata::shape::Shape>(
+        fn visit(
             &mut self,
-            parameter: kerata::parameters::Parameter<'_, S, f32, Cpu>,
+            parameter: kerata::parameters::Parameter<'_, f32, Cpu>,
         ) -> Result<(), kerata::Error> {
-            self.0.extend(parameter.tensor.as_vec());
+            self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
         }
     }

@@ -8,7 +8,6 @@ use kerata::{
     config::{Config, CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Shape,
     signal::Value as Data,
     tensor::Rank0,
 };
@@ -107,9 +106,9 @@ where
 {
     struct All(Vec<(String, Vec<f32>)>, Vec<String>, Gradients<f32, Cpu>);
     impl Visitor<f32, Cpu> for All {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
             let path: String = self.1.iter().map(|name| format!("{name}/")).collect();
-            let gradient = self.2.get_or_alloc_mut(parameter.tensor).unwrap().to_vec();
+            let gradient = parameter.tensor.gradient(&mut self.2)?;
             self.0.push((format!("{path}{}", parameter.name), gradient));
             Ok(())
         }

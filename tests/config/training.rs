@@ -25,11 +25,11 @@ use crate::dynamic::layer;
 fn weights<M: Parameters>(model: &M) -> Vec<f32> {
     struct All(Vec<f32>);
     impl kerata::parameters::Visitor<f32, Cpu> for All {
-        fn visit<S: kerata::shape::Shape>(
+        fn visit(
             &mut self,
-            parameter: kerata::parameters::Parameter<'_, S, f32, Cpu>,
+            parameter: kerata::parameters::Parameter<'_, f32, Cpu>,
         ) -> Result<(), Error> {
-            self.0.extend(parameter.tensor.as_vec());
+            self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
         }
     }
@@ -258,11 +258,11 @@ fn a_layer_without_a_type_is_not_trained() {
     let mut twin = other.clone();
     struct Three;
     impl kerata::parameters::Visitor<f32, Cpu> for Three {
-        fn visit<S: kerata::shape::Shape>(
+        fn visit(
             &mut self,
-            parameter: kerata::parameters::Parameter<'_, S, f32, Cpu>,
+            parameter: kerata::parameters::Parameter<'_, f32, Cpu>,
         ) -> Result<(), Error> {
-            parameter.tensor.copy_from(&[3.0]);
+            parameter.tensor.assign(&[3.0])?;
             Ok(())
         }
     }

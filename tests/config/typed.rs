@@ -23,10 +23,10 @@ type Steps4 = (Batch, usize, Const<4>);
 struct Load<'a>(&'a Case, &'a str, usize);
 
 impl Visitor<f32, Cpu> for Load<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         let values = self.0.floats(&format!("weight.{}.{}", self.1, self.2));
         self.2 += 1;
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         Ok(())
     }
 }

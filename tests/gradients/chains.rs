@@ -141,7 +141,7 @@ fn branches() {
 struct Twice(Dense<3, 3, Tanh, f64>);
 
 impl Parameters<f64, Cpu> for Twice {
-    fn visit<V: Visitor<f64, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f64, Cpu>) -> Result<(), Error> {
         self.0.visit(visitor)
     }
 }

@@ -144,10 +144,10 @@ struct WithState {
 }
 
 impl Parameters<f64, Cpu> for WithState {
-    fn visit<V: Visitor<f64, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f64, Cpu>) -> Result<(), Error> {
         self.lstm.visit(visitor)?;
-        visitor.visit(Parameter { name: "h", trainable: true, tensor: &mut self.state.h })?;
-        visitor.visit(Parameter { name: "c", trainable: true, tensor: &mut self.state.c })
+        visitor.visit(Parameter::new("h", true, &mut self.state.h))?;
+        visitor.visit(Parameter::new("c", true, &mut self.state.c))
     }
 }
 
@@ -222,7 +222,7 @@ fn embedding() {
     #[derive(Clone)]
     struct Table(Embedding<6, 3, MaskZero, f64>);
     impl Parameters<f64, Cpu> for Table {
-        fn visit<V: Visitor<f64, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        fn visit(&mut self, visitor: &mut dyn Visitor<f64, Cpu>) -> Result<(), Error> {
             self.0.visit(visitor)
         }
     }

@@ -36,17 +36,17 @@ enum Access<'a> {
 }
 
 impl Visitor<f64, Cpu> for Access<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f64, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f64, Cpu>) -> Result<(), Error> {
         let tensor = parameter.tensor;
         match self {
-            Access::Read(all) => all.extend(tensor.as_vec()),
+            Access::Read(all) => all.extend(tensor.to_vec()?),
             Access::Write(rest) => {
-                let (own, others) = rest.split_at(tensor.shape().num_elements());
-                tensor.copy_from(own);
+                let (own, others) = rest.split_at(tensor.len());
+                tensor.assign(own)?;
                 *rest = others;
             }
             Access::Gradient(gradients, all) => {
-                all.extend(gradients.get_or_alloc_mut(tensor).unwrap().iter());
+                all.extend(tensor.gradient(gradients)?);
             }
         }
         Ok(())

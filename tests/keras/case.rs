@@ -4,9 +4,8 @@ use std::{collections::HashMap, io::Write, path::PathBuf};
 
 use dfdx::tensor::Gradients;
 use kerata::{
-    Cpu, Error, Tensor,
-    parameters::{Parameter, Parameters, Visitor},
-    shape::{HasShape, Shape},
+    Cpu, Error,
+    parameters::{Parameter, Parameters, Visitor, Weight},
 };
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -193,12 +192,20 @@ impl Case {
     }
 
     /// Shows each parameter of a tuple of layers with its name in the case, if it has one there.
-    fn all<M: Parameters>(&self, model: &mut M, f: impl FnMut(Option<&str>, &mut dyn AnyTensor)) {
+    fn all<M: Parameters>(
+        &self,
+        model: &mut M,
+        f: impl FnMut(Option<&str>, &mut dyn Weight<f32, Cpu>),
+    ) {
         model.visit(&mut Weights { case: self, layer: 0, path: Vec::new(), f }).unwrap();
     }
 
     /// Shows each parameter that has a name in the case.
-    fn each<M: Parameters>(&self, model: &mut M, mut f: impl FnMut(&str, &mut dyn AnyTensor)) {
+    fn each<M: Parameters>(
+        &self,
+        model: &mut M,
+        mut f: impl FnMut(&str, &mut dyn Weight<f32, Cpu>),
+    ) {
         self.all(model, |name, tensor| {
             if let Some(name) = name {
                 f(name, tensor);
@@ -209,8 +216,8 @@ impl Case {
     /// Gives a tuple of layers the weights of the case; a bias that the case has not is 0.
     pub(crate) fn load<M: Parameters>(&self, model: &mut M) {
         self.all(model, |name, tensor| match name {
-            Some(name) => tensor.write(&self.floats(name)),
-            None => tensor.write(&vec![0.0; tensor.read().len()]),
+            Some(name) => tensor.assign(&self.floats(name)).unwrap(),
+            None => tensor.assign(&vec![0.0; tensor.len()]).unwrap(),
         });
     }
 
@@ -224,7 +231,7 @@ impl Case {
     pub(crate) fn weights<M: Parameters>(&self, model: &M) -> Vec<(String, Vec<f32>)> {
         let mut weights = Vec::new();
         self.each(&mut model.clone(), |name, tensor| {
-            weights.push((name.to_owned(), tensor.read()))
+            weights.push((name.to_owned(), tensor.to_vec().unwrap()))
         });
         weights
     }
@@ -237,7 +244,7 @@ impl Case {
     ) -> Vec<(String, Vec<f32>)> {
         let mut found = Vec::new();
         self.each(&mut model.clone(), |name, tensor| {
-            found.push((name.to_owned(), tensor.gradient(gradients)));
+            found.push((name.to_owned(), tensor.gradient(gradients).unwrap()));
         });
         found
     }
@@ -253,27 +260,6 @@ impl Case {
     }
 }
 
-/// A tensor of any shape.
-trait AnyTensor {
-    fn read(&self) -> Vec<f32>;
-    fn write(&mut self, numbers: &[f32]);
-    fn gradient(&self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32>;
-}
-
-impl<S: Shape> AnyTensor for Tensor<S, f32, Cpu> {
-    fn read(&self) -> Vec<f32> {
-        self.as_vec()
-    }
-
-    fn write(&mut self, numbers: &[f32]) {
-        self.copy_from(numbers);
-    }
-
-    fn gradient(&self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32> {
-        gradients.get_or_alloc_mut(self).unwrap().to_vec()
-    }
-}
-
 struct Weights<'a, F> {
     case: &'a Case,
     layer: usize,
@@ -282,7 +268,7 @@ struct Weights<'a, F> {
     f: F,
 }
 
-impl<F: FnMut(Option<&str>, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
+impl<F: FnMut(Option<&str>, &mut dyn Weight<f32, Cpu>)> Visitor<f32, Cpu> for Weights<'_, F> {
     /// Layers are counted on the outside: a tuple within the tuple is one layer to Keras.
     fn enter(&mut self, name: &str) {
         if self.path.is_empty() {
@@ -295,14 +281,18 @@ impl<F: FnMut(Option<&str>, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'
         self.path.pop();
     }
 
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         // The two directions of a Bidirectional have names to Keras.
         let within = self.path.iter().skip(1).filter(|name| name.parse::<usize>().is_err());
         let name: Vec<&str> = within.map(String::as_str).chain([parameter.name]).collect();
         let name = self.case.keras_name(self.layer, &name.join("."));
         if let Some(name) = &name {
-            let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
-            assert_eq!(shape, self.case.shape(name), "{}: the shape of {name}", self.case.name);
+            assert_eq!(
+                parameter.sizes(),
+                self.case.shape(name),
+                "{}: the shape of {name}",
+                self.case.name
+            );
         }
         (self.f)(name.as_deref(), parameter.tensor);
         Ok(())

@@ -12,7 +12,7 @@ use kerata::{
     config::{DynamicLayer, FromDynamic},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{HasShape, Shape},
+    shape::HasShape,
     signal::Value,
 };
 use serde_json::json;
@@ -52,11 +52,11 @@ struct Named<'a> {
 }
 
 impl Visitor<f32, Cpu> for Named<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
         let name = [&self.path.join("."), parameter.name].join(".");
         let values = match &mut self.gradients {
-            Some(gradients) => gradients.get_or_alloc_mut(parameter.tensor).unwrap().to_vec(),
-            None => parameter.tensor.as_vec(),
+            Some(gradients) => parameter.tensor.gradient(gradients)?,
+            None => parameter.tensor.to_vec()?,
         };
         self.found.insert(name, values);
         Ok(())

@@ -209,9 +209,9 @@ fn with_optimizer(class: &str, config: &Value, run: &impl Run) {
 struct Variables(Tensor<(usize, usize), f32, Cpu>, Tensor<(usize,), f32, Cpu>);
 
 impl Parameters for Variables {
-    fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "a", trainable: true, tensor: &mut self.0 })?;
-        visitor.visit(Parameter { name: "b", trainable: true, tensor: &mut self.1 })
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
+        visitor.visit(Parameter::new("a", true, &mut self.0))?;
+        visitor.visit(Parameter::new("b", true, &mut self.1))
     }
 }
 

@@ -7,7 +7,6 @@ use kerata::{
     model, optim,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    tensor::Shape,
 };
 
 const PATH: &str = "tests/cases/keras-3.15.1-regularizers/typed.json";
@@ -21,10 +20,10 @@ struct Ruled;
 struct Ramp;
 
 impl Visitor<f32, Cpu> for Ramp {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let count = parameter.tensor.as_vec().len();
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        let count = parameter.tensor.len();
         let values: Vec<f32> = (0..count).map(|i| (i as f32 % 7.0 - 3.0) / 5.0 + 0.05).collect();
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         Ok(())
     }
 }

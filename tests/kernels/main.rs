@@ -48,20 +48,20 @@ impl<E: Element> Visitor<E, Cpu> for Access<'_, E>
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), Error> {
         if !parameter.trainable {
             return Ok(());
         }
         match self {
             Access::Set(seed) => {
-                let n = parameter.tensor.shape().num_elements();
+                let n = parameter.tensor.len();
                 let values: Vec<E> =
                     numbers(n, *seed).into_iter().map(|x| E::of(0.4 * x)).collect();
-                parameter.tensor.copy_from(&values);
+                parameter.tensor.assign(&values)?;
                 *seed += 1;
             }
             Access::Read(gradients, all) => {
-                let gradient = gradients.get(&*parameter.tensor).as_vec();
+                let gradient = parameter.tensor.gradient(gradients)?;
                 all.extend(gradient.into_iter().map(Element::as_f64));
             }
         }

@@ -234,16 +234,13 @@ impl<E: Element> Visitor<E, Cpu> for Set
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(
-        &mut self,
-        parameter: Parameter<'_, S, E, Cpu>,
-    ) -> Result<(), kerata::Error> {
-        let n = parameter.tensor.as_vec().len();
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), kerata::Error> {
+        let n = parameter.tensor.len();
         let value = |i: usize| match parameter.name {
             "bias" => self.0[4 * i / n],
             _ => 0.5,
         };
-        parameter.tensor.copy_from(&(0..n).map(|i| E::of(value(i))).collect::<Vec<_>>());
+        parameter.tensor.assign(&(0..n).map(|i| E::of(value(i))).collect::<Vec<_>>())?;
         Ok(())
     }
 }

@@ -32,19 +32,19 @@ impl<E: Element> Visitor<E, Cpu> for Draw
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), Error> {
         self.0 += 1;
-        let mut drawn: Vec<E> = values(self.0, parameter.tensor.shape().num_elements());
+        let mut drawn: Vec<E> = values(self.0, parameter.tensor.len());
         if parameter.name == "moving_variance" {
             drawn.iter_mut().for_each(|x| *x = *x * *x);
         }
-        parameter.tensor.copy_from(&drawn);
+        parameter.tensor.assign(&drawn)?;
         Ok(())
     }
 }
 
 /// The weights, and behind them their gradients.
-struct Take<'a, E: Element>(Option<&'a Gradients<E, Cpu>>, Vec<f64>)
+struct Take<'a, E: Element>(Option<&'a mut Gradients<E, Cpu>>, Vec<f64>)
 where
     Cpu: Backend<E>;
 
@@ -52,10 +52,10 @@ impl<E: Element> Visitor<E, Cpu> for Take<'_, E>
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
-        self.1.extend(parameter.tensor.as_vec().into_iter().map(Element::as_f64));
-        if let Some(gradients) = self.0.filter(|_| parameter.trainable) {
-            let gradient = gradients.get(&*parameter.tensor).as_vec();
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), Error> {
+        self.1.extend(parameter.tensor.to_vec()?.into_iter().map(Element::as_f64));
+        if let Some(gradients) = self.0.as_deref_mut().filter(|_| parameter.trainable) {
+            let gradient = parameter.tensor.gradient(gradients)?;
             self.1.extend(gradient.into_iter().map(Element::as_f64));
         }
         Ok(())
@@ -172,10 +172,9 @@ macro_rules! models {
                 let all = |net: &mut Net, y: Tensor<(Batch, Const<4>), $E, Cpu, OwnedTape<$E, Cpu>>| {
                     let mut all = widened(&y);
                     let mut gradients = y.square().sum::<Rank0, _>().backward();
-                    net.visit(&mut Grown(&mut gradients))?;
                     gradients.try_alloc_for(&x).unwrap();
                     all.extend(widened(&gradients.get(&x)));
-                    let mut take = Take(Some(&gradients), all);
+                    let mut take = Take(Some(&mut gradients), all);
                     net.visit(&mut take)?;
                     Ok::<_, Error>(take.1)
                 };
@@ -198,20 +197,6 @@ macro_rules! models {
 models! {
     single: f32;
     double: f64;
-}
-
-/// Room for a gradient of each weight.
-struct Grown<'a, E: Element>(&'a mut Gradients<E, Cpu>)
-where
-    Cpu: Backend<E>;
-
-impl<E: Element> Visitor<E, Cpu> for Grown<'_, E>
-where
-    Cpu: Backend<E>,
-{
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
-        self.0.try_alloc_for(&*parameter.tensor).map_err(Error::from)
-    }
 }
 
 proptest! {

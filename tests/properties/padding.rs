@@ -16,7 +16,7 @@ use kerata::{
     optim::Sgd,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, Shape},
+    shape::Const,
     train::{Fit, Trainer},
 };
 
@@ -96,10 +96,9 @@ impl<E: Element> Visitor<E, Cpu> for Values<'_, E>
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
-        self.0.try_alloc_for(&*parameter.tensor).unwrap();
-        self.1.extend(self.0.get(&*parameter.tensor).as_vec().into_iter().map(Element::as_f64));
-        self.1.extend(parameter.tensor.as_vec().into_iter().map(Element::as_f64));
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), Error> {
+        self.1.extend(parameter.tensor.gradient(self.0)?.into_iter().map(Element::as_f64));
+        self.1.extend(parameter.tensor.to_vec()?.into_iter().map(Element::as_f64));
         Ok(())
     }
 }

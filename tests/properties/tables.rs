@@ -19,9 +19,7 @@ use kerata::{
     parameters::{Parameter, Visitor},
     prelude::*,
     shape::Const,
-    tensor::{
-        MeanTo, OwnedTape, PermuteTo, PutTape, Rank0, Rank2, Shape, SumTo, Tape, Tensor, TryMatMul,
-    },
+    tensor::{MeanTo, OwnedTape, PermuteTo, PutTape, Rank0, Rank2, SumTo, Tape, Tensor, TryMatMul},
     train::{Fit, Trainer},
 };
 
@@ -162,8 +160,8 @@ where
 pub(crate) fn values<M: Parameters>(model: &M) -> Vec<f32> {
     struct All(Vec<f32>);
     impl Visitor<f32, Cpu> for All {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            self.0.extend(parameter.tensor.as_vec());
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
         }
     }

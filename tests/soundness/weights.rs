@@ -33,7 +33,7 @@ impl<E: Element> Visitor<E, Cpu> for Nothing
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, _: Parameter<'_, E, Cpu>) -> Result<(), Error> {
         Ok(())
     }
 }

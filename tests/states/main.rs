@@ -14,7 +14,6 @@ use kerata::{
     model,
     parameters::{Parameter, Visitor},
     prelude::*,
-    shape::{HasShape, Shape},
 };
 
 fn values(from: usize, n: usize) -> Vec<f32> {
@@ -25,9 +24,9 @@ fn values(from: usize, n: usize) -> Vec<f32> {
 struct Fill(usize);
 
 impl Visitor<f32, Cpu> for Fill {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let n = parameter.tensor.shape().num_elements();
-        parameter.tensor.copy_from(&values(self.0, n));
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        let n = parameter.tensor.len();
+        parameter.tensor.assign(&values(self.0, n))?;
         self.0 += n;
         Ok(())
     }
@@ -37,9 +36,9 @@ impl Visitor<f32, Cpu> for Fill {
 struct Sums<'a>(&'a mut Gradients<f32, Cpu>, Vec<[f64; 2]>);
 
 impl Visitor<f32, Cpu> for Sums<'_> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let gradient: Vec<f64> =
-            self.0.get_or_alloc_mut(parameter.tensor)?.iter().map(|&g| g.into()).collect();
+    fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+        let gradient = parameter.tensor.gradient(self.0)?;
+        let gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
         self.1.push([gradient.iter().sum(), gradient.iter().map(|g| g * g).sum()]);
         Ok(())
     }

@@ -9,7 +9,7 @@ use kerata::{
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
-    shape::{Const, HasShape, Shape},
+    shape::{Const, HasShape},
     signal::Signal,
 };
 use proptest::prelude::*;
@@ -22,11 +22,11 @@ impl<E: Element> Visitor<E, Cpu> for Shake
 where
     Cpu: Backend<E>,
 {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, Cpu>) -> Result<(), Error> {
         let least = if parameter.name == "moving_variance" { 0.5 } else { -0.9 };
-        let n = parameter.tensor.shape().num_elements();
+        let n = parameter.tensor.len();
         let values: Vec<E> = (0..n).map(|_| E::of(self.0.gen_range(least..0.9))).collect();
-        parameter.tensor.copy_from(&values);
+        parameter.tensor.assign(&values)?;
         Ok(())
     }
 }

@@ -26,7 +26,6 @@ use kerata::{
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{Mean, PerSample},
-    shape::Shape,
     signal::MaskTransparent,
     train::{Fit, History, Trainer},
 };
@@ -86,8 +85,8 @@ fn values<M: Parameters<f32, Cpu>>(model: &M) -> Vec<f32> {
     struct Values(Vec<f32>);
 
     impl Visitor<f32, Cpu> for Values {
-        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-            self.0.extend(parameter.tensor.as_vec());
+        fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+            self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
         }
     }

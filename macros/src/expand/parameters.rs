@@ -111,14 +111,13 @@ pub(super) fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
         if !layer.with.rules.is_empty() {
             rules::visit(layer, ty, parameters, (name, &text))
         } else if layer.with.frozen {
-            let frozen = quote!(::kerata::parameters::Frozen<'_, KerataVisitor>);
             quote_spanned! {span =>
                 let mut frozen = ::kerata::parameters::Frozen(&mut *visitor);
-                #parameters::visit_layer::<#frozen>(&mut self.#name, #text, &mut frozen)?;
+                #parameters::visit_layer(&mut self.#name, #text, &mut frozen)?;
             }
         } else {
             quote_spanned! {span =>
-                #parameters::visit_layer::<KerataVisitor>(&mut self.#name, #text, visitor)?;
+                #parameters::visit_layer(&mut self.#name, #text, visitor)?;
             }
         }
     });
@@ -134,9 +133,9 @@ pub(super) fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
             const TRAINABLE: usize = 0 #(+ #trainable)*;
             const SHOWS_TABLES: bool = true;
 
-            fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
+            fn visit(
                 &mut self,
-                visitor: &mut KerataVisitor,
+                visitor: &mut dyn ::kerata::parameters::Visitor<#element, #device>,
             ) -> ::core::result::Result<(), ::kerata::Error> {
                 #(#visits)*
                 ::core::result::Result::Ok(())

@@ -98,21 +98,17 @@ pub(super) fn visit(
     (name, text): (&Ident, &str),
 ) -> TokenStream {
     let (span, (values, rules)) = (layer.ty.span(), rules(layer, ty));
-    let (visitor, frozen) = if layer.with.frozen {
-        (
-            quote!(::kerata::parameters::Frozen<'_, KerataVisitor>),
-            quote!(let visitor = &mut ::kerata::parameters::Frozen(&mut *visitor);),
-        )
+    let frozen = if layer.with.frozen {
+        quote!(let visitor = &mut ::kerata::parameters::Frozen(&mut *visitor);)
     } else {
-        (quote!(KerataVisitor), quote!(let visitor = &mut *visitor;))
+        TokenStream::new()
     };
-    let ruled = quote!(::kerata::parameters::Ruled<'_, #visitor>);
     quote_spanned! {span =>
         {
             #values
             #frozen
-            let mut ruled = ::kerata::parameters::Ruled { visitor, rules: #rules };
-            #parameters::visit_layer::<#ruled>(&mut self.#name, #text, &mut ruled)?;
+            let mut ruled = ::kerata::parameters::Ruled { visitor: &mut *visitor, rules: #rules };
+            #parameters::visit_layer(&mut self.#name, #text, &mut ruled)?;
         }
     }
 }

@@ -23,16 +23,12 @@ mod write;
 use dfdx::tensor::Cpu;
 use serde_json::Value;
 
-use super::{
-    DynamicLayer,
-    flow::Flows,
-    op::{Op, Show},
-    options::Options,
-};
+use super::{DynamicLayer, flow::Flows, op::Op, options::Options};
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
+    parameters::{Parameters, Visitor},
 };
 use nodes::{Argument, CallArguments};
 use wiring::{Source, Wiring};
@@ -143,12 +139,12 @@ impl Op for Graph {
         })
     }
 
-    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<f32, Cpu>) -> Result<(), Error> {
         for entry in &mut self.entries {
             if let Part::Called(layer) = &mut entry.part {
-                show.enter(&entry.name);
-                layer.show(show)?;
-                show.leave();
+                visitor.enter(&entry.name);
+                layer.visit(visitor)?;
+                visitor.leave();
             }
         }
         Ok(())

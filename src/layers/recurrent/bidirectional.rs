@@ -320,7 +320,7 @@ impl<L: Parameters<E, D>, M: MergeMode, E: Element, D: Backend<E>> Parameters<E,
     const OPTIONAL: &'static [Optional] = L::OPTIONAL;
     const COPIES: usize = 2 * L::COPIES;
 
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+    fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         for (name, layer) in [("forward", &mut self.forward), ("backward", &mut self.backward)] {
             visitor.enter(name);
             layer.visit(visitor)?;

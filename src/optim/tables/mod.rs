@@ -9,20 +9,16 @@ mod search;
 
 pub(super) use reading::Reading;
 
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Gradients, Tensor},
-};
+use dfdx::tensor::Gradients;
 
 use super::{
     Fading, Optimizer, Slot, State, blocks::Block, groups::LayerGroups, rows::Made, slots::Slots,
 };
 use crate::{
-    backend::{Backend, Element, assign, put_rows_at, to_values},
+    backend::{Backend, Element, put_rows_at},
     error::Error,
     memory::filled,
     parameters::{Parameter, Parameters, Visitor},
-    shape::Shape,
 };
 
 /// The rows of a table that a step touches, with all that belongs to them.
@@ -70,8 +66,8 @@ fn fading<E: Element>(optimizer: &impl Optimizer) -> Option<Fading> {
 }
 
 /// The sizes of a parameter that may be a table.
-fn shape<S: Shape, E: Element, D: Backend<E>>(tensor: &Tensor<S, E, D>) -> Option<[usize; 2]> {
-    match *tensor.shape().concrete().as_ref() {
+fn shape<E: Element, D: Backend<E>>(parameter: &Parameter<'_, E, D>) -> Option<[usize; 2]> {
+    match *parameter.sizes() {
         [rows, width] if width > 0 && u32::try_from(rows).is_ok() => Some([rows, width]),
         _ => None,
     }
@@ -150,7 +146,7 @@ struct Settle<'a, E, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Settle<'_, E, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
         let Some(Slots { rows: Some(rows), values, .. }) = self.slots.get_mut(number) else {
@@ -159,14 +155,12 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Settle<'_, E, O>
         if !rows.lags() || self.but.contains(&number) {
             return Ok(());
         }
-        match D::values_mut(parameter.tensor) {
-            Some(table) => rows.settle(self.optimizer, values, table),
-            None => {
-                let mut table = to_values(parameter.tensor)?;
-                rows.settle(self.optimizer, values, &mut table)?;
-                assign(parameter.tensor, &table)
-            }
+        if let Some(table) = parameter.tensor.values_mut() {
+            return rows.settle(self.optimizer, values, table);
         }
+        let mut table = parameter.tensor.to_vec()?;
+        rows.settle(self.optimizer, values, &mut table)?;
+        parameter.tensor.assign(&table)
     }
 }
 
@@ -176,14 +170,14 @@ struct Spread<'a, E: Element, D: Backend<E>> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Spread<'_, E, D> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let touched = self.touched.next().flatten().filter(|touched| touched.apart);
-        let (Some(touched), Some([rows, width])) = (touched, shape(parameter.tensor)) else {
+        let (Some(touched), Some([rows, width])) = (touched, shape(&parameter)) else {
             return Ok(());
         };
         let mut whole = filled(&[rows, width], E::zero())?;
         put_rows_at(&mut whole, width, touched.ids, &touched.gradient);
-        D::replace_gradient(self.gradients, parameter.tensor, &whole)
+        parameter.tensor.replace_gradient(self.gradients, &whole)
     }
 }
 

@@ -9,7 +9,6 @@ use crate::{
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
-    shape::Shape,
 };
 
 /// What is remembered of a table, and what of it is wanted for the rows that a pass reads.
@@ -103,11 +102,11 @@ struct Open<'a, 'b, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Open<'_, '_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
         let is_table = parameter.trainable && self.path.iter().all(|shown| *shown);
-        let Some(shape) = shape(parameter.tensor).filter(|_| is_table) else { return Ok(()) };
+        let Some(shape) = shape(&parameter).filter(|_| is_table) else { return Ok(()) };
         let all = &mut self.reading.state.slots;
         all.resize_with(all.len().max(number + 1), Slots::default);
         let slots = std::mem::take(&mut all[number]);
@@ -118,18 +117,14 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Open<'_, '_, E, 
         let table = held.clone();
         let bring =
             Box::new(move |ids: &[usize], values: &mut [E]| table.borrow_mut().bring(ids, values));
-        match D::follow_rows(parameter.tensor, shape[1], lags, bring) {
+        match parameter.tensor.follow_rows(shape[1], lags, bring) {
             Some(rows) => self.reading.tables.push(Followed { number, held, rows }),
             None => all[number] = std::mem::take(&mut held.borrow_mut().slots),
         }
         Ok(())
     }
 
-    fn visit_ruled<S: Shape>(
-        &mut self,
-        _: Parameter<'_, S, E, D>,
-        _: &Rule<'_>,
-    ) -> Result<(), Error> {
+    fn visit_ruled(&mut self, _: Parameter<'_, E, D>, _: &Rule<'_>) -> Result<(), Error> {
         // Its penalty looks at all values.
         self.number += 1;
         Ok(())

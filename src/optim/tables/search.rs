@@ -1,6 +1,6 @@
 //! The rows of a gradient that are not zero.
 
-use dfdx::tensor::{Gradients, Tensor};
+use dfdx::tensor::Gradients;
 
 use super::{AllTouched, Touched, shape};
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
     parameters::{Parameter, Visitor},
     regularizers::Rule,
-    shape::Shape,
 };
 
 /// From how many values on a gradient is searched for rows that are not zero.
@@ -29,9 +28,9 @@ pub(super) struct Search<'a, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
-    fn search<S: Shape>(
+    fn search(
         &mut self,
-        tensor: &Tensor<S, E, D>,
+        parameter: &Parameter<'_, E, D>,
         number: usize,
     ) -> Result<Option<Touched<E>>, Error> {
         let slots = self.state.slots.get(number);
@@ -41,16 +40,17 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
             // No pass reads it in another way, so this one did not.
             return Ok(Some(Touched::none(slots.map_or(0, |slots| slots.values.len()))));
         }
-        let (Some(_), Some(shape)) = (&self.fading, shape(tensor)) else { return Ok(None) };
+        let (Some(_), Some(shape)) = (&self.fading, shape(parameter)) else { return Ok(None) };
         let [rows, width] = shape;
         if rows * width < LARGE || rows < FEW * FEW {
             return Ok(None);
         }
-        let Some(table) = D::values(tensor) else { return Ok(None) };
-        let found = D::gradient(self.gradients, tensor, |gradient| {
-            few_rows_of(gradient, [rows / FEW, width])
-        })??;
-        found.map_or(Ok(None), |found| self.touched(number, shape, table, found))
+        let Some(table) = parameter.tensor.values() else { return Ok(None) };
+        let mut found = Ok(None);
+        parameter.tensor.show_gradient(self.gradients, &mut |gradient| {
+            found = few_rows_of(gradient, [rows / FEW, width]);
+        })?;
+        found?.map_or(Ok(None), |found| self.touched(number, shape, table, found))
     }
 
     /// Brings those rows of a table up to date.
@@ -75,12 +75,12 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
         self.touched.resize_with(self.touched.len().max(number + 1), || None);
         if parameter.trainable && self.touched[number].is_none() {
-            self.touched[number] = self.search(parameter.tensor, number)?;
+            self.touched[number] = self.search(&parameter, number)?;
         }
         match (&self.touched[number], self.state.slots.get_mut(number)) {
             (Some(touched), Some(slots)) => match &mut slots.rows {
@@ -92,11 +92,7 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D,
         }
     }
 
-    fn visit_ruled<S: Shape>(
-        &mut self,
-        _: Parameter<'_, S, E, D>,
-        _: &Rule<'_>,
-    ) -> Result<(), Error> {
+    fn visit_ruled(&mut self, _: Parameter<'_, E, D>, _: &Rule<'_>) -> Result<(), Error> {
         self.touched.resize_with(self.touched.len().max(self.number + 1), || None);
         let slots = self.state.slots.get_mut(self.number);
         self.number += 1;

@@ -251,11 +251,11 @@ fn parameters(layer: &Layer) -> TokenStream {
                 let leave = groups().map(|_| quote!(visitor.leave();));
                 let visit = quote! {
                     #(#enter)*
-                    visitor.visit(::kerata::parameters::Parameter {
-                        name: #name,
-                        trainable: #trainable,
-                        tensor: &mut self.#member,
-                    })?;
+                    visitor.visit(::kerata::parameters::Parameter::new(
+                        #name,
+                        #trainable,
+                        &mut self.#member,
+                    ))?;
                     #(#leave)*
                 };
                 let flag = when.option.as_ref().map(|Flag { member, .. }| quote!(self.#member));
@@ -297,9 +297,9 @@ fn parameters(layer: &Layer) -> TokenStream {
             #tables
             #optional
 
-            fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
+            fn visit(
                 &mut self,
-                visitor: &mut KerataVisitor,
+                visitor: &mut dyn ::kerata::parameters::Visitor<#element, #device>,
             ) -> ::core::result::Result<(), ::kerata::Error> {
                 #checked
                 #(#visits)*
