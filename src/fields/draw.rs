@@ -183,6 +183,7 @@ struct Fill<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Fill<'_> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
         let name = format!("{path}{}", parameter.name);

@@ -15,6 +15,7 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
+    #[inline(never)]
     pub(crate) fn new<E: Element>(
         name: String,
         sizes: Vec<usize>,
@@ -81,12 +82,14 @@ impl Values {
     }
 
     /// A copy.
+    #[inline(never)]
     pub(crate) fn elements<E: Element>(&self) -> Result<Vec<E>, Error> {
         let mut elements = collected(&[self.len()], std::iter::repeat(E::zero()))?;
         self.copy_to(&mut elements);
         Ok(elements)
     }
 
+    #[inline(never)]
     pub(crate) fn into_elements<E: Element>(self) -> Vec<E> {
         match self {
             Self::F32(values) => values.into_iter().map(|v| E::of(f64::from(v))).collect(),

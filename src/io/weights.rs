@@ -234,6 +234,7 @@ macro_rules! walks {
 struct Collect(Walk<Weight>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let values = parameter.tensor.to_vec()?.into_iter();
         let name = self.0.name(parameter.name);
@@ -247,6 +248,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
 struct Shapes(Walk<(String, Vec<usize>)>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Shapes {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let name = self.0.name(parameter.name);
         self.0.weights.push((name, parameter.sizes()));
@@ -262,6 +264,7 @@ struct Load<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let values = self.file.read::<E>(&self.walk.name(parameter.name))?;
         parameter.tensor.assign(&values)

@@ -57,6 +57,7 @@ impl Fault {
         }
 
         impl<E: Element, D: Backend<E>> Visitor<E, D> for Find<'_, E, D> {
+            #[inline(never)]
             fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
                 let number = self.number;
                 self.number += 1;

@@ -50,6 +50,7 @@ pub(super) struct Moved<'a, E> {
 
 impl<E: Element> Moved<'_, E> {
     /// Updates a parameter by its gradient.
+    #[inline(never)]
     pub(super) fn by(
         self,
         optimizer: &impl Optimizer,

@@ -60,11 +60,13 @@ impl<E: Element, D: Backend<E>> Grouped<'_, E, D> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Grouped<'_, E, D> {
+    #[inline(never)]
     fn visit(&mut self, mut parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         parameter.trainable = self.trains(parameter.trainable);
         self.visitor.visit(parameter)
     }
 
+    #[inline(never)]
     fn visit_ruled(
         &mut self,
         mut parameter: Parameter<'_, E, D>,

@@ -58,6 +58,7 @@ impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
         Ok(())
     }
 
+    #[inline(never)]
     fn visit_ruled(
         &mut self,
         parameter: Parameter<'_, E, D>,
@@ -117,6 +118,7 @@ fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Sum(f64);
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Sum {
+        #[inline(never)]
         fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             if let Some(regularizer) = rule.regularizer {
                 let (values, sizes) = wide(&parameter)?;
@@ -139,6 +141,7 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Add<E: Element, D: Backend<E>>(Option<Tensor<Rank0, E, D, OwnedTape<E, D>>>);
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Add<E, D> {
+        #[inline(never)]
         fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             let Some(regularizer) = rule.regularizer else { return Ok(()) };
             let (values, sizes) = wide(&parameter)?;
@@ -193,6 +196,7 @@ pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Bring;
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Bring {
+        #[inline(never)]
         fn weight(&mut self, parameter: Parameter<'_, E, D>, rule: &Rule<'_>) -> Result<(), Error> {
             let Some(constraint) = rule.constraint else { return Ok(()) };
             let (mut values, sizes) = wide(&parameter)?;

@@ -156,6 +156,7 @@ impl Moment {
 
 impl<E: Element, D: Backend<E>> State<E, D> {
     /// All different moments of the parameters that are updated.
+    #[inline(never)]
     fn moments(&self, moment: Moment) -> Vec<Moment> {
         let mut moments: Vec<Moment> = Vec::new();
         for (number, slots) in self.slots.iter().enumerate() {
@@ -191,6 +192,7 @@ struct Squares<'a, E: Element, D: Backend<E>> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let gathered = self.slots.get(self.number).map(|slots| slots.gathered.as_slice());
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
@@ -248,6 +250,7 @@ struct Prepare<'a, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D, O> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
@@ -288,6 +291,7 @@ pub(super) struct Step<'a, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;

@@ -99,6 +99,7 @@ impl<E: Element> Slots<E> {
     ///
     /// # Errors
     /// [`Error::Device`] if there is no memory; [`Error::Mismatch`] if the state is that of another model.
+    #[inline(never)]
     pub(super) fn prepare(
         &mut self,
         optimizer: &impl Optimizer,
@@ -153,6 +154,7 @@ impl<E: Element> Slots<E> {
     ///
     /// # Errors
     /// Those of [`prepare`](Slots::prepare).
+    #[inline(never)]
     pub(super) fn by_rows(
         &mut self,
         optimizer: &impl Optimizer,
@@ -188,6 +190,7 @@ impl<E: Element> Slots<E> {
     ///
     /// # Errors
     /// [`NoMemory`].
+    #[inline(never)]
     pub(super) fn copied(&self) -> Result<Self, NoMemory> {
         let mut values = Vec::with_capacity(self.values.len());
         for slot in &self.values {
@@ -202,6 +205,7 @@ impl<E: Element> Slots<E> {
     ///
     /// # Errors
     /// [`Error::Device`] if there is no memory.
+    #[inline(never)]
     pub(super) fn expand(&mut self) -> Result<(), Error> {
         if let Some(rows) = &self.rows {
             self.values = rows.expanded(&self.values)?;
@@ -264,6 +268,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// The slots of each parameter, by name, the moving average and gathered gradients among them.
     #[cfg(feature = "keras")]
     #[allow(clippy::type_complexity)]
+    #[inline(never)]
     pub(crate) fn slots_of_all(
         &self,
     ) -> impl Iterator<Item = Result<Vec<(&'static str, Cow<'_, [E]>)>, Error>> {
@@ -282,6 +287,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     }
 
     /// Looks for the largest values again.
+    #[inline(never)]
     pub(super) fn measure(&mut self) {
         let largest = |all: &mut dyn Iterator<Item = &Vec<E>>| {
             all.map(|values| crate::backend::largest(values).as_f64()).fold(0.0, f64::max)

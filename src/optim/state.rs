@@ -68,6 +68,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     ///
     /// # Errors
     /// [`Error::Device`].
+    #[inline(never)]
     pub(super) fn copied(&self) -> Result<Self, Error> {
         let slots = self.slots.iter().map(Slots::copied).collect::<Result<_, _>>()?;
         let (names, groups) = (self.names.clone(), self.groups.clone());
@@ -159,6 +160,7 @@ struct Averages<'a, E> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Averages<'_, E> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let slots = self.slots.next();
         if !parameter.trainable {

@@ -271,6 +271,7 @@ fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     struct Places<E>(Vec<Option<*const E>>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Places<E> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.0.push(parameter.tensor.values().map(<[E]>::as_ptr));
             Ok(())
@@ -283,6 +284,7 @@ fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 }
 
 impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
+    #[inline(never)]
     fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
         let tensor = &*parameter.tensor;
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
@@ -318,6 +320,7 @@ struct After<'a, E> {
 }
 
 impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E> {
+    #[inline(never)]
     fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
         let slots = self.slots.get(self.number);
         self.number += 1;
@@ -354,6 +357,7 @@ fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<L: Look<E, D>, E: Element, D: Backend<E>> Visitor<E, D> for Each<L, E> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.most = self.most.max(self.look.look(parameter)?);
             self.number += 1;

@@ -35,6 +35,7 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<'_, E, D> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             let gathered = self.slots.next().map_or(&[][..], |slots| &slots.gathered);
             if !parameter.trainable {
@@ -67,6 +68,7 @@ pub(super) fn replace<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Replace<'_, E, D> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             if !parameter.trainable {
                 return Ok(());

@@ -26,6 +26,7 @@ pub(crate) fn list<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) ->
     }
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for List {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.path.push(parameter.name.to_owned());
             self.found.push(Named {
@@ -57,6 +58,7 @@ pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) 
     struct First<D>(Option<D>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for First<D> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.0.get_or_insert_with(|| parameter.tensor.device().clone());
             Ok(())

@@ -37,10 +37,12 @@ pub(crate) use forwards;
 pub struct Frozen<'a, E: Element, D: Backend<E>>(pub &'a mut dyn Visitor<E, D>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Frozen<'_, E, D> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         self.0.visit(Parameter { trainable: false, ..parameter })
     }
 
+    #[inline(never)]
     fn visit_ruled(
         &mut self,
         parameter: Parameter<'_, E, D>,
@@ -60,6 +62,7 @@ pub struct Ruled<'a, E: Element, D: Backend<E>> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Ruled<'_, E, D> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         // A weight may have a rule for each of its keys.
         let of_weight = self.rules.iter().filter(|rule| rule.weight == parameter.name).copied();
@@ -74,6 +77,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Ruled<'_, E, D> {
         }
     }
 
+    #[inline(never)]
     fn visit_ruled(
         &mut self,
         parameter: Parameter<'_, E, D>,

@@ -20,6 +20,7 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             Ok(())
         }
 
+        #[inline(never)]
         fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
             let Some(HiddenStates { h, c, .. }) = carried.get()? else { return Ok(()) };
             for (name, state) in [("h", Some(h)), ("c", c)] {
@@ -80,6 +81,7 @@ pub(super) fn restore<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             Ok(())
         }
 
+        #[inline(never)]
         fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
             match self.take("h")? {
                 Some(h) => carried.set(HiddenStates::new(h, self.take("c")?))?,
@@ -148,6 +150,7 @@ pub(super) fn assign<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             Ok(())
         }
 
+        #[inline(never)]
         fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
             let found = self.rest.len();
             let fewer = || Error::mismatch("the states of rank 0", "more values", found);
@@ -182,6 +185,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for All<E, D> {
         Ok(())
     }
 
+    #[inline(never)]
     fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
         self.0.push(carried.clone());
         Ok(())

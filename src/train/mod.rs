@@ -29,6 +29,7 @@ mod resumed;
 mod run;
 mod saved;
 mod setup;
+mod shared;
 mod snapshot;
 mod start;
 mod swap_back;
@@ -56,6 +57,8 @@ pub use optimizing::IsOptimizer;
 pub use optimizing::Optimizes;
 pub use predict::{Asks, AsksOne, Predict};
 pub use saved::Saved;
+#[doc(hidden)]
+pub use shared::compiled;
 pub use snapshot::Snapshot;
 #[doc(hidden)]
 pub use trained::IsModel;

@@ -261,11 +261,13 @@ impl Ranks {
     }
 
     /// Sums values over all ranks.
+    #[inline(never)]
     pub(super) fn sum<E: Element>(&self, values: &mut [E]) -> Result<(), Error> {
         self.sum_and_gather(values, &[], &vec![0; self.comm.size()], |_| 1.0).map(|_| ())
     }
 
     /// Sums values, gathers what each rank says, and multiplies the sums by a factor that follows from that.
+    #[inline(never)]
     fn sum_and_gather<E: Element>(
         &self,
         sums: &mut [E],
@@ -338,6 +340,7 @@ fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<
     struct Collect<E>(Vec<E>);
 
     impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<E> {
+        #[inline(never)]
         fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
             self.0.extend(parameter.tensor.to_vec()?);
             Ok(())
@@ -355,6 +358,7 @@ struct Assign<'a, 'b, E> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Assign<'_, '_, E> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let (own, rest) = self.rest.split_at(parameter.tensor.len());
         *self.rest = rest;

@@ -113,6 +113,7 @@ fn rules<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             Ok(())
         }
 
+        #[inline(never)]
         fn visit_ruled(
             &mut self,
             parameter: Parameter<'_, E, D>,

@@ -56,6 +56,7 @@ struct Restore<'a> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Restore<'_> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let name = self.names.next().map(|named| named.name.as_str()).unwrap_or_default();
         let sizes = parameter.sizes();

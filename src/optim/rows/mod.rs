@@ -63,6 +63,7 @@ struct Reached {
 
 impl<E: Element> Rows<E> {
     /// Of a table that no gradient has reached yet.
+    #[inline(never)]
     pub(super) fn new(shape: [usize; 2], slots: &[Slot], fading: Fading) -> Result<Self, Error> {
         Ok(Self {
             shape,
@@ -83,6 +84,7 @@ impl<E: Element> Rows<E> {
     ///
     /// # Errors
     /// [`NoMemory`].
+    #[inline(never)]
     pub(super) fn copied(&self) -> Result<Self, NoMemory> {
         Ok(Self {
             places: copied(&self.places)?,
@@ -96,6 +98,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Of the slots of a whole table: those that are not what they were in the beginning stay.
+    #[inline(never)]
     pub(super) fn compact(&mut self, slots: &mut [Vec<E>]) -> Result<(), Error> {
         let width = self.shape[1];
         let differs = |id: &usize| {
@@ -116,6 +119,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// The slots of the whole table, of those of the rows. All rows are up to date.
+    #[inline(never)]
     pub(super) fn expanded(&self, slots: &[Vec<E>]) -> Result<Vec<Vec<E>>, Error> {
         let [rows, width] = self.shape;
         let mut whole = Vec::new();
@@ -134,6 +138,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Takes notice of how the updates that follow fade.
+    #[inline(never)]
     pub(super) fn expect(&mut self, fading: Fading, slots: &mut [Vec<E>]) -> Result<(), Error> {
         if self.fading != fading {
             self.awaken(slots)?;
@@ -167,6 +172,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Makes room for rows that a gradient reaches.
+    #[inline(never)]
     pub(super) fn reach(&mut self, ids: &[usize], slots: &mut [Vec<E>]) -> Result<(), Error> {
         let width = self.shape[1];
         let new: Vec<usize> = ids.iter().copied().filter(|id| self.places[*id] == 0).collect();
@@ -179,6 +185,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Stores rows, all of which were reached, with the update that was made of them.
+    #[inline(never)]
     pub(super) fn store(
         &mut self,
         made: Made<E>,
@@ -211,6 +218,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Brings all rows of the table up to date.
+    #[inline(never)]
     pub(super) fn settle(
         &mut self,
         optimizer: &impl Optimizer,
@@ -278,6 +286,7 @@ impl<E: Element> Rows<E> {
     }
 
     /// Has all rows make their updates again.
+    #[inline(never)]
     fn awaken(&mut self, slots: &mut [Vec<E>]) -> Result<(), Error> {
         if self.active.len() == self.reached.len() {
             return Ok(());

@@ -30,6 +30,7 @@ struct Replayed<'a, E> {
 
 impl<E: Element> Rows<E> {
     /// Brings rows up to date, which have these values in the table.
+    #[inline(never)]
     pub(in crate::optim) fn bring(
         &self,
         optimizer: &impl Optimizer,

@@ -146,6 +146,7 @@ struct Settle<'a, E, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Settle<'_, E, O> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
@@ -170,6 +171,7 @@ struct Spread<'a, E: Element, D: Backend<E>> {
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Spread<'_, E, D> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let touched = self.touched.next().flatten().filter(|touched| touched.apart);
         let (Some(touched), Some([rows, width])) = (touched, shape(&parameter)) else {
@@ -183,6 +185,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Spread<'_, E, D> {
 
 impl<E: Element> Slots<E> {
     /// Stores the rows of a table that an update has moved.
+    #[inline(never)]
     pub(super) fn store(
         &mut self,
         made: Made<E>,

@@ -76,6 +76,7 @@ impl<'a, E: Element, D: Backend<E>, O: Optimizer> Reading<'a, E, D, O> {
     }
 
     /// What was read, by parameter.
+    #[inline(never)]
     pub(in crate::optim) fn finish(mut self) -> AllTouched<E> {
         let mut all: AllTouched<E> = Vec::new();
         for Followed { number, held, rows } in std::mem::take(&mut self.tables) {
@@ -102,6 +103,7 @@ struct Open<'a, 'b, E: Element, D: Backend<E>, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Open<'_, '_, E, D, O> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;

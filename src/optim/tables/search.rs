@@ -75,6 +75,7 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D, O> {
+    #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let number = self.number;
         self.number += 1;
