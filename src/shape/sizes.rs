@@ -58,7 +58,11 @@ shape!(A B C F G H);
 ///
 /// A dimension known only at run time is `Batch` in the first place and `Length` elsewhere.
 pub fn display<S: Shape>() -> String {
-    let dims: Vec<String> = (S::SIZES.iter().enumerate())
+    displayed(S::SIZES)
+}
+
+fn displayed(sizes: &[Option<usize>]) -> String {
+    let dims: Vec<String> = (sizes.iter().enumerate())
         .map(|(i, size)| match (size, i) {
             (Some(size), _) => size.to_string(),
             (None, 0) => "Batch".to_owned(),

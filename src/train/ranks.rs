@@ -202,7 +202,19 @@ impl Ranks {
         totals: &mut Totals,
         metrics: &[AnyMetric<P, Y, E, D>],
     ) -> Result<(), Error> {
-        let measured = own.metric_values();
+        let all = self.gather_step(summed, losses, step, &own.metric_values())?;
+        all.iter().try_for_each(|measured| totals.merge_metrics(measured, metrics))
+    }
+
+    /// The same, but that it gives what the ranks have measured.
+    #[inline(never)]
+    pub(super) fn gather_step<E: Element>(
+        &self,
+        summed: Summed<'_, E>,
+        losses: &mut [f64],
+        step: Step<'_>,
+        measured: &[f64],
+    ) -> Result<Vec<Vec<f64>>, Error> {
         // How much metrics say is known to each rank alone. Where there is not enough room for it, it is said again.
         let mut room = self.room.get();
         let mut own: Vec<f64> = step.compared().map(|(_, value)| value).collect();
@@ -220,7 +232,7 @@ impl Ranks {
         own.resize(before + room, 0.0);
         let lengths = vec![own.len(); self.comm.size()];
         let factor = |all: &[Vec<f64>]| step.factor(all.iter().map(|of_rank| of_rank[at]));
-        let (mut all, factor) = self.sum_and_gather(gradients, &own, &lengths, factor)?;
+        let (mut all, factor) = self.sum_and_gather(gradients, &own, &lengths, &factor)?;
         same_on_all(&all, step.compared().map(|(name, _)| name), |value| value.to_string())?;
         let lengths: Vec<usize> = all.iter().map(|own| own[before - 1] as usize).collect();
         if let Some(fault) = &mut fault {
@@ -234,9 +246,9 @@ impl Ranks {
             room = room.max(length);
         }
         if room > self.room.replace(room) {
-            all = distributed::gather(&*self.comm, &measured, &lengths)?;
+            all = distributed::gather(&*self.comm, measured, &lengths)?;
         }
-        all.iter().try_for_each(|measured| totals.merge_metrics(measured, metrics))
+        Ok(all)
     }
 
     /// What all ranks have measured, each of its share in the same batches.
@@ -263,7 +275,7 @@ impl Ranks {
     /// Sums values over all ranks.
     #[inline(never)]
     pub(super) fn sum<E: Element>(&self, values: &mut [E]) -> Result<(), Error> {
-        self.sum_and_gather(values, &[], &vec![0; self.comm.size()], |_| 1.0).map(|_| ())
+        self.sum_and_gather(values, &[], &vec![0; self.comm.size()], &|_| 1.0).map(|_| ())
     }
 
     /// Sums values, gathers what each rank says, and multiplies the sums by a factor that follows from that.
@@ -273,7 +285,7 @@ impl Ranks {
         sums: &mut [E],
         own: &[f64],
         lengths: &[usize],
-        factor: impl FnOnce(&[Vec<f64>]) -> f64,
+        factor: &dyn Fn(&[Vec<f64>]) -> f64,
     ) -> Result<(Vec<Vec<f64>>, f64), Error> {
         if size_of::<E>() > size_of::<f32>() && !sums.is_empty() {
             let mut wide: Vec<f64> = sums.iter().map(|value| value.as_f64()).collect();

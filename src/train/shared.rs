@@ -3,12 +3,16 @@
 //! A generic function is compiled where it is used, again in each program and at each of its builds; but one that is never
 //! inlined is taken from the crate if there is an instance there. These are the instances.
 
+use std::sync::Arc;
+
 use dfdx::tensor::Cpu;
 
+use super::ranks::{Ranks, Step};
 use crate::{
+    distributed::Communicator,
     error::Error,
     io::SaveWeights,
-    optim::{Adam, AdamW, Optimizer, RMSprop, Sgd, State},
+    optim::{Adam, AdamW, Optimizer, RMSprop, Sgd, State, Summed},
     parameters::Parameters,
 };
 
@@ -29,11 +33,14 @@ fn train(optimizer: &impl Optimizer) -> Result<(), Error> {
 
 /// Does nothing that is of use.
 #[doc(hidden)]
-pub fn compiled() -> Result<(), Error> {
+pub fn compiled(comm: Arc<dyn Communicator>) -> Result<(), Error> {
     train(&Sgd::new(0.0))?;
     train(&Adam::new(0.0))?;
     train(&AdamW::new(0.0, 0.0))?;
     train(&RMSprop::new(0.0))?;
     Nothing.save_weights("")?;
-    Nothing.load_weights("")
+    Nothing.load_weights("")?;
+    let (nothing, step) =
+        (Summed::<f32>::Gradients(&mut []), Step { told: &[], size: 0, put_off: None });
+    Ranks::new(comm).gather_step(nothing, &mut [], step, &[]).map(drop)
 }
