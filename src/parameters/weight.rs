@@ -15,6 +15,31 @@ use crate::{
 /// The numbers of a parameter, in the order of their indices (row-major), on whatever device.
 ///
 /// All tensors are such, and nothing else: so a [`Visitor`](super::Visitor) is written, and compiled, once for all shapes.
+///
+/// ```
+/// use dfdx::{prelude::{Backward, MeanTo}, tensor::{Gradients, OwnedTape, PutTape}};
+/// use kerata::{Cpu, Dense, Error, parameters::{Parameter, Visitor}, prelude::*};
+///
+/// /// The largest slope of each parameter.
+/// struct Largest<'a>(&'a mut Gradients<f32, Cpu>, Vec<(String, f32)>);
+///
+/// impl Visitor<f32, Cpu> for Largest<'_> {
+///     fn visit(&mut self, parameter: Parameter<'_, f32, Cpu>) -> Result<(), Error> {
+///         let slopes = parameter.tensor.gradient(self.0)?;
+///         let most = slopes.into_iter().fold(0.0, |most, slope| slope.abs().max(most));
+///         self.1.push((parameter.name.to_owned(), most));
+///         Ok(())
+///     }
+/// }
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let mut layer = Dense::<2, 1>::build(&dev)?;
+/// let y = layer.forward(dev.tensor([[3.0, -4.0]]).put_tape(OwnedTape::default()))?;
+/// let mut largest = Largest(&mut y.mean().backward(), Vec::new());
+/// layer.visit(&mut largest)?;
+/// assert_eq!(largest.1, [("kernel".to_owned(), 4.0), ("bias".to_owned(), 1.0)]);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Weight<E: Element, D: Backend<E>>: sealed::Sealed {
     /// The sizes of its dimensions.
     #[doc(hidden)]

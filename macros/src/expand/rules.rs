@@ -58,8 +58,8 @@ fn rules(layer: &Layer, ty: &Type) -> (TokenStream, TokenStream) {
     });
     let rules = of_weights(layer).enumerate().map(|(i, (key, rule))| {
         let (name, text) = (name(i), key.unraw().to_string());
-        let weight =
-            quote_spanned!(key.span() => const { ::kerata::model::weight_of::<#ty>(#text) });
+        // A key without a weight has failed where the model is declared.
+        let weight = quote_spanned!(key.span() => ::kerata::model::weight_of::<#ty>(#text));
         let own = quote_spanned!(rule.span() => ::core::option::Option::Some(&#name));
         let none = quote!(::core::option::Option::None);
         let (regularizer, constraint) = if regularizes(key) { (own, none) } else { (none, own) };
