@@ -377,31 +377,3 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Assign<'_, '_, E> {
         parameter.tensor.assign(own)
     }
 }
-
-impl Totals {
-    /// What the metrics have seen: of each the number of values, then the values.
-    fn metric_values(&self) -> Vec<f64> {
-        let each = self.metrics.iter().map(|state| state.to_values());
-        each.flat_map(|values| std::iter::once(values.len() as f64).chain(values)).collect()
-    }
-
-    /// Adds what the metrics of another rank have seen.
-    fn merge_metrics<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
-        &mut self,
-        mut values: &[f64],
-        metrics: &[AnyMetric<P, Y, E, D>],
-    ) -> Result<(), Error> {
-        for (state, (metric, _)) in self.metrics.iter_mut().zip(metrics) {
-            let Some((&length, rest)) = values.split_first() else {
-                return Err(Error::mismatch("the metrics of a rank", metrics.len(), "fewer"));
-            };
-            let own = rest.split_at_checked(length as usize);
-            let (own, rest) = own.ok_or_else(|| {
-                Error::mismatch("the values of a metric of a rank", length, rest.len())
-            })?;
-            state.merge(&*metric.restore(own.to_vec())?)?;
-            values = rest;
-        }
-        Ok(())
-    }
-}
