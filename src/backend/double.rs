@@ -14,11 +14,11 @@ impl Backend<f64> for Cpu {
         tape::values_mut(of)
     }
 
-    fn gradient<S: Shape, R>(
+    fn gradient<S: Shape>(
         gradients: &mut Gradients<f64, Self>,
         of: &Tensor<S, f64, Self>,
-        look: impl FnOnce(&[f64]) -> R,
-    ) -> Result<R, Error> {
+        look: &mut dyn FnMut(&[f64]),
+    ) -> Result<(), Error> {
         parameter::gradient_in_place(gradients, of, look, |vec| vec)
     }
 
@@ -33,7 +33,7 @@ impl Backend<f64> for Cpu {
     fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, f64, Self>,
         gradients: &mut Gradients<f64, Self>,
-        change: impl FnOnce(&mut [f64], &mut [f64]) -> Result<(), Error>,
+        change: &mut dyn FnMut(&mut [f64], &mut [f64]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         parameter::with_gradient_in_place(parameter, gradients, change, |vec| vec)
     }

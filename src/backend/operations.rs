@@ -335,11 +335,11 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     }
 
     /// Shows the gradient of a tensor, in the order of its indices; one that nothing reached is of zeros.
-    fn gradient<S: Shape, R>(
+    fn gradient<S: Shape>(
         gradients: &mut Gradients<E, Self>,
         of: &Tensor<S, E, Self>,
-        look: impl FnOnce(&[E]) -> R,
-    ) -> Result<R, Error> {
+        look: &mut dyn FnMut(&[E]),
+    ) -> Result<(), Error> {
         parameter::gradient(gradients, of, look)
     }
 
@@ -388,7 +388,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, E, Self>,
         gradients: &mut Gradients<E, Self>,
-        change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
+        change: &mut dyn FnMut(&mut [E], &mut [E]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         parameter::with_gradient(parameter, gradients, change)
     }

@@ -26,22 +26,23 @@ pub(crate) fn vectorized_loops(loops: impl FnOnce()) {
 }
 
 /// The values of a gradient.
-pub(super) fn gradient<S: Shape, E: Element, D: Backend<E>, R>(
+pub(super) fn gradient<S: Shape, E: Element, D: Backend<E>>(
     gradients: &mut Gradients<E, D>,
     of: &Tensor<S, E, D>,
-    look: impl FnOnce(&[E]) -> R,
-) -> Result<R, Error> {
+    look: &mut dyn FnMut(&[E]),
+) -> Result<(), Error> {
     gradients.try_alloc_for(of).or_device()?;
-    Ok(look(&to_values(&gradients.get(of))?))
+    look(&to_values(&gradients.get(of))?);
+    Ok(())
 }
 
 /// The same on the CPU, where nothing is copied.
-pub(super) fn gradient_in_place<S: Shape, E: Element, R>(
+pub(super) fn gradient_in_place<S: Shape, E: Element>(
     gradients: &mut Gradients<E, Cpu>,
     of: &Tensor<S, E, Cpu>,
-    look: impl FnOnce(&[E]) -> R,
+    look: &mut dyn FnMut(&[E]),
     vec: impl FnOnce(&mut <Cpu as Storage<E>>::Vec) -> &mut Vec<E>,
-) -> Result<R, Error>
+) -> Result<(), Error>
 where
     Cpu: Backend<E>,
 {
@@ -49,14 +50,15 @@ where
     if values_of(of).is_none() {
         return gradient(gradients, of, look);
     }
-    Ok(look(vec(gradients.get_or_alloc_mut(of).or_device()?)))
+    look(vec(gradients.get_or_alloc_mut(of).or_device()?));
+    Ok(())
 }
 
 /// Hands out the values of a parameter and its gradient, as copies, and takes the values back.
 pub(super) fn with_gradient<S: Shape, E: Element, D: Backend<E>>(
     parameter: &mut Tensor<S, E, D>,
     gradients: &mut Gradients<E, D>,
-    change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
+    change: &mut dyn FnMut(&mut [E], &mut [E]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     gradients.try_alloc_for(parameter).or_device()?;
     let (mut values, mut gradient) = (to_values(parameter)?, to_values(&gradients.get(parameter))?);
@@ -89,7 +91,7 @@ pub(crate) fn assign<S: Shape, E: Element, D: Backend<E>>(
 pub(super) fn with_gradient_in_place<S: Shape, E: Element>(
     parameter: &mut Tensor<S, E, Cpu>,
     gradients: &mut Gradients<E, Cpu>,
-    change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
+    change: &mut dyn FnMut(&mut [E], &mut [E]) -> Result<(), Error>,
     // That the storage is a `Vec` is known only where `E` is.
     vec: impl FnOnce(&mut <Cpu as Storage<E>>::Vec) -> &mut Vec<E>,
 ) -> Result<(), Error>

@@ -8,7 +8,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, BringRows, Element, FollowedRows, IntoShape, assign, to_values},
     error::{Error, OrDevice},
-    memory::collected,
+    memory::copied,
     shape::Shape,
 };
 
@@ -75,9 +75,9 @@ pub trait Weight<E: Element, D: Backend<E>>: sealed::Sealed {
     fn gradient(&self, gradients: &mut Gradients<E, D>) -> Result<Vec<E>, Error> {
         let mut copy = Ok(Vec::new());
         self.show_gradient(gradients, &mut |gradient| {
-            copy = collected(&[gradient.len()], gradient.iter().copied());
+            copy = copied(gradient);
         })?;
-        copy
+        Ok(copy?)
     }
 
     /// Makes it another parameter, of these numbers, which are not copied.

@@ -137,7 +137,7 @@ impl Backend<f32> for Cpu {
     fn with_gradient<S: Shape>(
         values: &mut Of<S>,
         gradients: &mut Gradients<f32, Self>,
-        change: impl FnOnce(&mut [f32], &mut [f32]) -> Result<(), Error>,
+        change: &mut dyn FnMut(&mut [f32], &mut [f32]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if *REFERENCE {
             return parameter::with_gradient(values, gradients, change);
@@ -166,11 +166,11 @@ impl Backend<f32> for Cpu {
         followed.finish()
     }
 
-    fn gradient<S: Shape, R>(
+    fn gradient<S: Shape>(
         gradients: &mut Gradients<f32, Self>,
         of: &Of<S>,
-        look: impl FnOnce(&[f32]) -> R,
-    ) -> Result<R, Error> {
+        look: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), Error> {
         if *REFERENCE {
             return parameter::gradient(gradients, of, look);
         }
