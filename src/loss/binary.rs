@@ -3,10 +3,12 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
-    row::{RowLoss, clipped, of_rows},
+    row::{Moved, ValueLoss, clipped, of_rows},
     settings::settings,
     signals::same_rows,
 };
@@ -94,52 +96,61 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         }
         check_smoothing(self.label_smoothing)?;
         check_answers(&target)?;
-        let (keep, half) = (1.0 - self.label_smoothing, 0.5 * self.label_smoothing);
+        let smoothing = self.label_smoothing;
+        let moved = Moved { times: 1.0 - smoothing, plus: 0.5 * smoothing };
         if self.from_logits {
-            return of_rows(&OfLogits { keep, half }, prediction, &target);
+            return of_rows(&OfLogits { moved }, prediction, &target);
         }
-        of_rows(&OfProbabilities { keep, half }, prediction, &target)
+        of_rows(&OfProbabilities { moved }, prediction, &target)
     }
 }
 
-/// The cross-entropy of each answer, of targets that are moved, and its derivative by the logit.
-pub(super) fn of_logit(x: f64, y: f64) -> (f64, f64) {
+/// The cross-entropy of an answer and its derivative by the logit.
+#[inline(always)]
+pub(super) fn of_logit<E: Element>(x: f64, y: f64) -> (f64, f64) {
     // `|x| w + ln(1 + exp(-|x|))`, where `w` is how far the target is from the side that `x` is on: no overflow at either
     // end, and nothing to cancel where the answer is right.
-    let e = (-x.abs()).exp();
+    let e = E::Functions::exp(-x.abs());
     let (less, sign) = (e / (1.0 + e), if x < 0.0 { -1.0 } else { 1.0 });
     let away = if x < 0.0 { y } else { 1.0 - y };
-    (x.abs() * away + e.ln_1p(), sign * (away - less))
+    (x.abs() * away + E::Functions::softplus(-x.abs()), sign * (away - less))
 }
 
 /// The cross-entropy of a clipped probability, and its derivative.
+#[inline(always)]
 pub(super) fn of_probability<E: Element>(p: f64, y: f64) -> (f64, f64) {
     let clipped = clipped::<E>(p);
     let inside = clipped == p;
-    let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
-    (entropy, if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 })
+    let entropy = -(y * E::Functions::ln(clipped) + (1.0 - y) * E::Functions::ln_1p(-clipped));
+    (entropy, if inside { (clipped - y) / (clipped * (1.0 - clipped)) } else { 0.0 })
 }
 
-/// The mean of [`of_logit`].
 struct OfLogits {
-    keep: f64,
-    half: f64,
+    moved: Moved,
 }
 
-impl RowLoss for OfLogits {
-    fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(x, y, slope, |x, y| of_logit(x, y * self.keep + self.half))
+impl ValueLoss for OfLogits {
+    fn moved<E: Element>(&self, _: &[E]) -> Moved {
+        self.moved
+    }
+
+    #[inline(always)]
+    fn of_value<E: Element>(&self, x: f64, y: f64) -> (f64, f64) {
+        of_logit::<E>(x, y)
     }
 }
 
-/// The mean of [`of_probability`].
 struct OfProbabilities {
-    keep: f64,
-    half: f64,
+    moved: Moved,
 }
 
-impl RowLoss for OfProbabilities {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| of_probability::<E>(p, y * self.keep + self.half))
+impl ValueLoss for OfProbabilities {
+    fn moved<E: Element>(&self, _: &[E]) -> Moved {
+        self.moved
+    }
+
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        of_probability::<E>(p, y)
     }
 }

@@ -3,10 +3,12 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
-    row::{RowLoss, clipped, of_rows},
+    row::{Moved, RowLoss, clipped, of_rows},
     settings::settings,
     signals::same_rows,
 };
@@ -77,36 +79,40 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
             return zeros_after(prediction, &(positions,));
         }
         check_smoothing(self.label_smoothing)?;
-        let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / classes as f64);
+        let smoothing = self.label_smoothing;
+        let moved = Moved { times: 1.0 - smoothing, plus: smoothing / classes as f64 };
         if self.from_logits {
-            return of_rows(&OfLogits { keep, each }, prediction, &target);
+            return of_rows(&OfLogits { moved }, prediction, &target);
         }
-        of_rows(&OfProbabilities { keep, each }, prediction, &target)
+        of_rows(&OfProbabilities { moved }, prediction, &target)
     }
 }
 
 /// `sum(y * (ln(sum(exp(x))) - x))`, of targets that are moved.
 struct OfLogits {
-    keep: f64,
-    each: f64,
+    moved: Moved,
 }
 
 impl RowLoss for OfLogits {
+    fn moved<E: Element>(&self, _: &[E], _: usize) -> Moved {
+        self.moved
+    }
+
+    #[inline(always)]
     fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let first = (1..x.len()).fold(0, |best, i| if x[i] > x[best] { i } else { best });
         // The largest is left out of the sum, and 1 taken from nothing: a loss that is nearly 0 keeps its digits.
-        let mut rest = 0.0;
-        for (i, (slope, &x_i)) in slope.iter_mut().zip(x).enumerate() {
-            *slope = (x_i - x[first]).exp();
-            rest += if i == first { *slope - 1.0 } else { *slope };
+        let most = x[first];
+        for (slope, &x) in slope.iter_mut().zip(x) {
+            *slope = E::Functions::exp(x - most);
         }
-        let target = |y: f64| y * self.keep + self.each;
-        let (log, total) = (rest.ln_1p(), y.iter().map(|&y| target(y)).sum::<f64>());
+        let rest =
+            slope[..first].iter().chain(&slope[first + 1..]).sum::<f64>() + (slope[first] - 1.0);
+        let (log, total) = (rest.ln_1p(), y.iter().sum::<f64>());
         let share = total / (1.0 + rest);
         let mut sum = 0.0;
         for (i, (slope, (&x_i, &y))) in slope.iter_mut().zip(x.iter().zip(y)).enumerate() {
-            let y = target(y);
-            sum += y * (x[first] - x_i + log);
+            sum += y * (most - x_i + log);
             *slope = if i == first { (total - y) - share * rest } else { *slope * share - y };
         }
         // What is not a number makes all of the row none.
@@ -116,18 +122,25 @@ impl RowLoss for OfLogits {
 
 /// `-sum(y * ln(p / sum(p)))`, of targets that are moved and clipped shares.
 struct OfProbabilities {
-    keep: f64,
-    each: f64,
+    moved: Moved,
 }
 
 impl RowLoss for OfProbabilities {
+    fn moved<E: Element>(&self, _: &[E], _: usize) -> Moved {
+        self.moved
+    }
+
+    #[inline(always)]
     fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let total: f64 = p.iter().sum();
         let (mut sum, mut along) = (0.0, 0.0);
+        for (slope, &p) in slope.iter_mut().zip(p) {
+            *slope = E::Functions::ln(clipped::<E>(p / total));
+        }
         for ((slope, &p), &y) in slope.iter_mut().zip(p).zip(y) {
-            let (y, share) = (y * self.keep + self.each, p / total);
+            let share = p / total;
             let clipped = clipped::<E>(share);
-            sum -= y * clipped.ln();
+            sum -= y * *slope;
             *slope = if clipped == share { -y / clipped } else { 0.0 };
             along += *slope * share;
         }

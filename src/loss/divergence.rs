@@ -1,8 +1,10 @@
 //! Distances of distributions and of counts.
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     EPSILON,
-    row::{RowLoss, row_loss},
+    row::{RowLoss, ValueLoss, row_loss},
 };
 use crate::backend::Element;
 
@@ -26,11 +28,15 @@ pub struct KLDivergence;
 
 impl RowLoss for KLDivergence {
     fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        let mut sum = 0.0;
+        // The losses first: a sum would make the loop one of single values.
         for ((slope, &p), &y) in slope.iter_mut().zip(p).zip(y) {
-            let (clipped, y) = (p.clamp(EPSILON, 1.0), y.clamp(EPSILON, 1.0));
-            sum += y * (y / clipped).ln();
-            *slope = if (EPSILON..=1.0).contains(&p) { -y / p } else { 0.0 };
+            let (p, y) = (p.clamp(EPSILON, 1.0), y.clamp(EPSILON, 1.0));
+            *slope = y * E::Functions::ln(y / p);
+        }
+        let sum = slope.iter().sum();
+        for ((slope, &p), &y) in slope.iter_mut().zip(p).zip(y) {
+            let inside = (EPSILON..=1.0).contains(&p);
+            *slope = if inside { -y.clamp(EPSILON, 1.0) / p } else { 0.0 };
         }
         sum
     }
@@ -55,9 +61,10 @@ row_loss!(KLDivergence, "kl_divergence");
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Poisson;
 
-impl RowLoss for Poisson {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| (p - y * (p + EPSILON).ln(), 1.0 - y / (p + EPSILON)))
+impl ValueLoss for Poisson {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        (p - y * E::Functions::ln(p + EPSILON), 1.0 - y / (p + EPSILON))
     }
 }
 row_loss!(Poisson, "poisson");

@@ -1,11 +1,13 @@
 //! Cross-entropies in which what is answered well already counts less ([Lin et al. 2018](https://arxiv.org/abs/1708.02002)).
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     EPSILON,
     binary::{of_logit, of_probability},
     check_smoothing,
     relative::at_least,
-    row::{RowLoss, clipped, row_loss},
+    row::{Moved, RowLoss, ValueLoss, clipped, row_loss},
     settings::settings,
 };
 use crate::{backend::Element, error::Error};
@@ -22,7 +24,11 @@ fn check_focus(alpha: f64, gamma: f64, smoothing: f64) -> Result<(), Error> {
 
 /// `x^n` and its slope in `x`, where `0^0` is 1 and has none. The slope of a root, infinite at 0, is bounded by that at 1e-7:
 /// an answer that is right beyond doubt would have no gradient but NaN.
+#[inline(always)]
 fn power(x: f64, n: f64) -> (f64, f64) {
+    if n == 2.0 {
+        return (x * x, 2.0 * x);
+    }
     let from = if n < 1.0 { at_least(x, EPSILON) } else { x };
     (x.powf(n), if n == 0.0 { 0.0 } else { n * from.powf(n - 1.0) })
 }
@@ -75,38 +81,40 @@ impl Default for BinaryFocalCrossentropy {
     }
 }
 
-impl RowLoss for BinaryFocalCrossentropy {
+impl ValueLoss for BinaryFocalCrossentropy {
     settings!(apply_class_balancing, alpha, gamma, from_logits, label_smoothing);
 
     fn check(&self) -> Result<(), Error> {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }
 
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |x, y| {
-            let y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
-            // The probabilities of yes and no, and the slope of the first.
-            let (p, q, d_p) = match self.from_logits {
-                true => {
-                    let e = (-x.abs()).exp();
-                    let (more, less) = (1.0 / (1.0 + e), e / (1.0 + e));
-                    let (p, q) = if x < 0.0 { (less, more) } else { (more, less) };
-                    (p, q, p * q)
-                }
-                false => (x, 1.0 - x, 1.0),
-            };
-            let (entropy, d_entropy) = match self.from_logits {
-                true => of_logit(x, y),
-                false => of_probability::<E>(x, y),
-            };
-            let (focus, d_focus) = power(y * q + (1.0 - y) * p, self.gamma);
-            let weight = match self.apply_class_balancing {
-                true => y * self.alpha + (1.0 - y) * (1.0 - self.alpha),
-                false => 1.0,
-            };
-            let d = focus * d_entropy - d_focus * d_p * (2.0 * y - 1.0) * entropy;
-            (weight * focus * entropy, weight * d)
-        })
+    fn moved<E: Element>(&self, _: &[E]) -> Moved {
+        Moved { times: 1.0 - self.label_smoothing, plus: 0.5 * self.label_smoothing }
+    }
+
+    #[inline(always)]
+    fn of_value<E: Element>(&self, x: f64, y: f64) -> (f64, f64) {
+        // The probabilities of yes and no, and the slope of the first.
+        let (p, q, d_p) = match self.from_logits {
+            true => {
+                let e = E::Functions::exp(-x.abs());
+                let (more, less) = (1.0 / (1.0 + e), e / (1.0 + e));
+                let (p, q) = if x < 0.0 { (less, more) } else { (more, less) };
+                (p, q, p * q)
+            }
+            false => (x, 1.0 - x, 1.0),
+        };
+        let (entropy, d_entropy) = match self.from_logits {
+            true => of_logit::<E>(x, y),
+            false => of_probability::<E>(x, y),
+        };
+        let (focus, d_focus) = power(y * q + (1.0 - y) * p, self.gamma);
+        let weight = match self.apply_class_balancing {
+            true => y * self.alpha + (1.0 - y) * (1.0 - self.alpha),
+            false => 1.0,
+        };
+        let d = focus * d_entropy - d_focus * d_p * (2.0 * y - 1.0) * entropy;
+        (weight * focus * entropy, weight * d)
     }
 }
 row_loss!(BinaryFocalCrossentropy, "binary_focal_crossentropy", SIGMOID);
@@ -158,15 +166,19 @@ impl RowLoss for CategoricalFocalCrossentropy {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }
 
+    fn moved<E: Element>(&self, _: &[E], classes: usize) -> Moved {
+        let smoothing = self.label_smoothing;
+        Moved { times: 1.0 - smoothing, plus: smoothing / classes as f64 }
+    }
+
+    #[inline(always)]
     fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        let classes = x.len() as f64;
         // The exponentials of logits, from the largest on, take the place of probabilities: the sum divides both.
         let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weight = |x: f64| if self.from_logits { (x - most).exp() } else { x };
         let total: f64 = x.iter().map(|&x| weight(x)).sum();
         let (mut sum, mut along) = (0.0, 0.0);
         for ((slope, &x), &y) in slope.iter_mut().zip(x).zip(y) {
-            let y = y * (1.0 - self.label_smoothing) + self.label_smoothing / classes;
             let p = weight(x) / total;
             let clipped = clipped::<E>(p);
             let (focus, d_focus) = power(1.0 - clipped, self.gamma);

@@ -1,16 +1,18 @@
 //! Losses of answers that are to stand on the right side by a margin of 1.
 
-use super::row::{RowLoss, row_loss};
+use super::row::{Moved, RowLoss, ValueLoss, row_loss};
 use crate::backend::Element;
 
 /// If all targets of a batch are 0 or 1, they become -1 and 1, as in Keras.
-fn signs(targets: &mut [f64]) {
-    if targets.iter().all(|&y| y == 0.0 || y == 1.0) {
-        targets.iter_mut().for_each(|y| *y = 2.0 * *y - 1.0);
+fn signs<E: Element>(targets: &[E]) -> Moved {
+    match targets.iter().all(|&y| y == E::zero() || y == E::one()) {
+        true => Moved { times: 2.0, plus: -1.0 },
+        false => Moved::NOT,
     }
 }
 
 /// By how much an answer misses the margin, and the slope of that.
+#[inline(always)]
 fn missing(p: f64, y: f64) -> (f64, f64) {
     let missing = 1.0 - y * p;
     // NaN stays.
@@ -35,13 +37,14 @@ fn missing(p: f64, y: f64) -> (f64, f64) {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hinge;
 
-impl RowLoss for Hinge {
-    fn prepare(&self, targets: &mut [f64]) {
-        signs(targets);
+impl ValueLoss for Hinge {
+    fn moved<E: Element>(&self, targets: &[E]) -> Moved {
+        signs(targets)
     }
 
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, missing)
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        missing(p, y)
     }
 }
 row_loss!(Hinge, "hinge");
@@ -64,16 +67,15 @@ row_loss!(Hinge, "hinge");
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SquaredHinge;
 
-impl RowLoss for SquaredHinge {
-    fn prepare(&self, targets: &mut [f64]) {
-        signs(targets);
+impl ValueLoss for SquaredHinge {
+    fn moved<E: Element>(&self, targets: &[E]) -> Moved {
+        signs(targets)
     }
 
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| {
-            let (missing, slope) = missing(p, y);
-            (missing * missing, 2.0 * missing * slope)
-        })
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        let (missing, slope) = missing(p, y);
+        (missing * missing, 2.0 * missing * slope)
     }
 }
 row_loss!(SquaredHinge, "squared_hinge");

@@ -1,4 +1,7 @@
-use super::row::{RowLoss, row_loss};
+use super::{
+    relative::sign,
+    row::{ValueLoss, row_loss},
+};
 use crate::backend::Element;
 
 /// The mean of the squared differences along the last axis.
@@ -22,9 +25,10 @@ use crate::backend::Element;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanSquaredError;
 
-impl RowLoss for MeanSquaredError {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| ((p - y) * (p - y), 2.0 * (p - y)))
+impl ValueLoss for MeanSquaredError {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        ((p - y) * (p - y), 2.0 * (p - y))
     }
 }
 row_loss!(MeanSquaredError, "mean_squared_error");
@@ -47,11 +51,10 @@ row_loss!(MeanSquaredError, "mean_squared_error");
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanAbsoluteError;
 
-impl RowLoss for MeanAbsoluteError {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        // There is no slope at 0.
-        let sign = |d: f64| if d == 0.0 { d } else { d.signum() };
-        Self::mean_of(p, y, slope, |p, y| ((p - y).abs(), sign(p - y)))
+impl ValueLoss for MeanAbsoluteError {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        ((p - y).abs(), sign(p - y))
     }
 }
 row_loss!(MeanAbsoluteError, "mean_absolute_error");

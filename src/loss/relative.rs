@@ -1,8 +1,10 @@
 //! Regression by ratios: of what is predicted to what is true.
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     EPSILON,
-    row::{RowLoss, row_loss},
+    row::{RowLoss, ValueLoss, row_loss},
 };
 use crate::backend::Element;
 
@@ -24,12 +26,11 @@ use crate::backend::Element;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanAbsolutePercentageError;
 
-impl RowLoss for MeanAbsolutePercentageError {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| {
-            let (difference, unit) = (p - y, 100.0 / y.abs().max(EPSILON));
-            (difference.abs() * unit, sign(difference) * unit)
-        })
+impl ValueLoss for MeanAbsolutePercentageError {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        let (difference, unit) = (p - y, 100.0 / y.abs().max(EPSILON));
+        (difference.abs() * unit, sign(difference) * unit)
     }
 }
 row_loss!(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
@@ -52,13 +53,13 @@ row_loss!(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanSquaredLogarithmicError;
 
-impl RowLoss for MeanSquaredLogarithmicError {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| {
-            let difference = at_least(p, EPSILON).ln_1p() - at_least(y, EPSILON).ln_1p();
-            let inside = if p > EPSILON { 1.0 / (p + 1.0) } else { 0.0 };
-            (difference * difference, 2.0 * difference * inside)
-        })
+impl ValueLoss for MeanSquaredLogarithmicError {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        let log = |x: f64| E::Functions::ln_1p(at_least(x, EPSILON));
+        let difference = log(p) - log(y);
+        let inside = if p > EPSILON { 1.0 / (p + 1.0) } else { 0.0 };
+        (difference * difference, 2.0 * difference * inside)
     }
 }
 row_loss!(MeanSquaredLogarithmicError, "mean_squared_logarithmic_error");
@@ -101,11 +102,13 @@ impl RowLoss for CosineSimilarity {
 row_loss!(CosineSimilarity, "cosine_similarity");
 
 /// NaN stays, unlike with `max`.
+#[inline(always)]
 pub(super) fn at_least(x: f64, least: f64) -> f64 {
     if x < least { least } else { x }
 }
 
 /// -1, 0 or 1; at 0 a distance has no slope here, as in Keras.
+#[inline(always)]
 pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }

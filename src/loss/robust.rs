@@ -1,8 +1,10 @@
 //! Regression in which a few large differences do not decide all.
 
+use kerata_kernels::curves::Functions;
+
 use super::{
     relative::sign,
-    row::{RowLoss, row_loss},
+    row::{ValueLoss, row_loss},
     settings::settings,
 };
 use crate::{backend::Element, error::Error};
@@ -37,7 +39,7 @@ impl Default for Huber {
     }
 }
 
-impl RowLoss for Huber {
+impl ValueLoss for Huber {
     settings!(delta);
 
     fn check(&self) -> Result<(), Error> {
@@ -47,15 +49,13 @@ impl RowLoss for Huber {
         }
     }
 
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        let delta = self.delta;
-        Self::mean_of(p, y, slope, |p, y| {
-            let d = p - y;
-            match d.abs() > delta {
-                true => (delta * (d.abs() - 0.5 * delta), delta * sign(d)),
-                false => (0.5 * d * d, d),
-            }
-        })
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        let (delta, d) = (self.delta, p - y);
+        match d.abs() > delta {
+            true => (delta * (d.abs() - 0.5 * delta), delta * sign(d)),
+            false => (0.5 * d * d, d),
+        }
     }
 }
 row_loss!(Huber, "huber_loss");
@@ -79,17 +79,18 @@ row_loss!(Huber, "huber_loss");
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogCosh;
 
-impl RowLoss for LogCosh {
-    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
-        Self::mean_of(p, y, slope, |p, y| {
-            let d = (p - y).abs();
-            // Nothing cancels at 0: cosh(d) - 1 = 2 sinh(d/2)^2.
-            let value = match d < 1.0 {
-                true => (2.0 * (0.5 * d).sinh().powi(2)).ln_1p(),
-                false => d + (-2.0 * d).exp().ln_1p() - std::f64::consts::LN_2,
-            };
-            (value, (p - y).tanh())
-        })
+impl ValueLoss for LogCosh {
+    #[inline(always)]
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
+        let d = (p - y).abs();
+        // Nothing cancels at 0: cosh(d) - 1 = 2 sinh(d/2)^2.
+        let more = E::Functions::exp_m1(0.5 * d);
+        let sine = 0.5 * (more + more / (1.0 + more));
+        let small = E::Functions::ln_1p(2.0 * sine * sine);
+        // `-1` to `0`: cosh(d) = exp(d) (1 + less / 2).
+        let less = E::Functions::exp_m1(-2.0 * d);
+        let large = d + E::Functions::ln_1p(0.5 * less);
+        (if d < 1.0 { small } else { large }, sign(p - y) * (-less / (2.0 + less)))
     }
 }
 row_loss!(LogCosh, "log_cosh");

@@ -2,16 +2,29 @@ use dfdx::{
     shapes::HasShape,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
+use kerata_kernels::simd::{Arch, Simd, WithSimd};
 
 use super::{EPSILON, PredictionRows, signals::same_rows};
 use crate::{
-    backend::{
-        Backend, Element,
-        memory::{collected, filled},
-        parallel, to_values, zeros_after,
-    },
+    backend::{Backend, Element, memory::filled, parallel, to_values, zeros_after},
     error::Error,
 };
+
+/// How all targets of a batch are moved before: times a factor, plus a number.
+#[derive(Clone, Copy)]
+pub(super) struct Moved {
+    pub(super) times: f64,
+    pub(super) plus: f64,
+}
+
+impl Moved {
+    pub(super) const NOT: Self = Self { times: 1.0, plus: 0.0 };
+
+    #[inline(always)]
+    fn of(self, target: f64) -> f64 {
+        target * self.times + self.plus
+    }
+}
 
 /// A loss as a function of a row: the prediction and the target of one position.
 pub(super) trait RowLoss: Sync {
@@ -28,31 +41,141 @@ pub(super) trait RowLoss: Sync {
         Vec::new()
     }
 
-    /// What becomes of all targets of a batch before.
-    fn prepare(&self, _targets: &mut [f64]) {}
+    /// How the targets are moved.
+    fn moved<E: Element>(&self, _targets: &[E], _width: usize) -> Moved {
+        Moved::NOT
+    }
 
-    /// The loss, and its derivative for each value of the prediction, instead of zeros.
+    /// The loss, and its derivative for each value of the prediction, instead of zeros. What is always inlined here is compiled for
+    /// the widest vectors that the processor has.
     fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64;
 
-    /// The mean of a function of each value: its value and its derivative.
-    fn mean_of(p: &[f64], y: &[f64], slope: &mut [f64], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
-        let (share, mut sum) = (1.0 / p.len() as f64, 0.0);
+    /// The losses of some rows, and their derivatives.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    #[inline(always)]
+    fn of_rows<E: Element>(&self, rows: Rows<'_, E>) -> Result<(), Error> {
+        let Rows { width, moved, .. } = rows;
+        let (mut p, mut y) = (filled(&[width], 0.0)?, filled(&[width], 0.0)?);
+        let mut slope = filled(&[width], 0.0)?;
+        for (values, targets, loss, slopes) in rows.each(width) {
+            p.iter_mut().zip(values).for_each(|(p, value)| *p = value.as_f64());
+            y.iter_mut().zip(targets).for_each(|(y, target)| *y = moved.of(target.as_f64()));
+            slope.fill(0.0);
+            loss[0] = E::of(self.of_row::<E>(&p, &y, &mut slope));
+            slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
+        }
+        Ok(())
+    }
+}
+
+/// A loss that is the mean of a function of each value.
+pub(super) trait ValueLoss: Sync {
+    /// [`RowLoss::check`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// [`RowLoss::settings`].
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// [`RowLoss::moved`].
+    fn moved<E: Element>(&self, _targets: &[E]) -> Moved {
+        Moved::NOT
+    }
+
+    /// The loss of a value and its derivative, always inlined and without a branch, if that can be.
+    fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64);
+}
+
+impl<L: ValueLoss> RowLoss for L {
+    fn check(&self) -> Result<(), Error> {
+        ValueLoss::check(self)
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        ValueLoss::settings(self)
+    }
+
+    fn moved<E: Element>(&self, targets: &[E], _: usize) -> Moved {
+        ValueLoss::moved(self, targets)
+    }
+
+    #[inline(always)]
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        let share = 1.0 / p.len() as f64;
+        let mut sum = 0.0;
         for ((&p, &y), slope) in p.iter().zip(y).zip(slope) {
-            let (value, derivative) = f(p, y);
+            let (value, derivative) = self.of_value::<E>(p, y);
             *slope = derivative * share;
             sum += value;
         }
         sum * share
     }
+
+    /// The values of many short rows in one loop, and of a long one in several.
+    #[inline(always)]
+    fn of_rows<E: Element>(&self, rows: Rows<'_, E>) -> Result<(), Error> {
+        /// How many losses stay in the nearest cache with what they are made of.
+        const LOOP: usize = 512;
+
+        let Rows { width, moved, .. } = rows;
+        let share = 1.0 / width as f64;
+        let size = LOOP.div_ceil(width) * width;
+        let mut each = filled(&[size], 0.0)?;
+        for (values, targets, losses, slopes) in rows.each(size) {
+            let of_values = each.iter_mut().zip(slopes).zip(values.iter().zip(targets));
+            for ((each, slope), (value, target)) in of_values {
+                let (value, y) = (value.as_f64(), moved.of(target.as_f64()));
+                let (loss, derivative) = self.of_value::<E>(value, y);
+                (*each, *slope) = (loss, E::of(derivative * share));
+            }
+            for (loss, each) in losses.iter_mut().zip(each.chunks_exact(width)) {
+                *loss = E::of(each.iter().sum::<f64>() * share);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The predictions and targets of some rows, and the places of their losses and derivatives.
+pub(super) struct Rows<'a, E> {
+    width: usize,
+    moved: Moved,
+    values: &'a [E],
+    targets: &'a [E],
+    losses: &'a mut [E],
+    slopes: &'a mut [E],
+}
+
+impl<'a, E> Rows<'a, E> {
+    /// Parts of `size` values, which are whole rows: values, targets, losses and derivatives.
+    #[inline(always)]
+    fn each(
+        self,
+        size: usize,
+    ) -> impl Iterator<Item = (&'a [E], &'a [E], &'a mut [E], &'a mut [E])> {
+        let given = self.values.chunks(size).zip(self.targets.chunks(size));
+        let places = self.losses.chunks_mut(size / self.width).zip(self.slopes.chunks_mut(size));
+        given.zip(places).map(|((p, y), (loss, slopes))| (p, y, loss, slopes))
+    }
 }
 
 /// A probability clipped to `[1e-7, 1 - 1e-7]`, as these bounds are in its number type: `f32` has no number so close to 1.
+#[inline(always)]
 pub(super) fn clipped<E: Element>(p: f64) -> f64 {
-    let bound = |bound: f64| E::of(bound).as_f64();
-    p.clamp(bound(EPSILON), bound(1.0 - EPSILON))
+    let (least, most) = (E::of(EPSILON).as_f64(), E::of(1.0 - EPSILON).as_f64());
+    let p = if p < least { least } else { p };
+    if p > most { most } else { p }
 }
 
-/// How many values are a job at least, which take some ten nanoseconds each.
+/// How many values are a job at least.
 const JOB: usize = 4096;
 
 /// The loss of each row, calculated in double precision.
@@ -71,32 +194,44 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return zeros_after(prediction, &(positions,));
     }
     let (x, tape) = prediction.split_tape();
-    let values = to_values(&x)?;
-    let targets = to_values(target)?.into_iter().map(Element::as_f64);
-    let mut targets = collected(&[positions, width], targets)?;
-    loss.prepare(&mut targets);
-    let mut losses = filled(&[positions], E::zero())?;
-    let mut slopes = filled(&[positions, width], E::zero())?;
-    let rows_of_job = JOB.div_ceil(width);
-    let size = rows_of_job * width;
-    let jobs = losses.chunks_mut(rows_of_job).zip(slopes.chunks_mut(size));
-    let jobs = jobs.zip(values.chunks(size).zip(targets.chunks(size))).collect();
-    let done = parallel(jobs, |((losses, slopes), (values, targets))| {
-        let (losses, slopes): (&mut [E], &mut [E]) = (losses, slopes);
-        let (values, targets): (&[E], &[f64]) = (values, targets);
-        let (mut p, mut slope) = (filled(&[width], 0.0)?, filled(&[width], 0.0)?);
-        let rows = values.chunks_exact(width).zip(targets.chunks_exact(width));
-        let rows = rows.zip(losses.iter_mut().zip(slopes.chunks_exact_mut(width)));
-        for ((of_p, y), (of_row, slopes)) in rows {
-            p.iter_mut().zip(of_p).for_each(|(p, value)| *p = value.as_f64());
-            slope.fill(0.0);
-            *of_row = E::of(loss.of_row::<E>(&p, y, &mut slope));
-            slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
-        }
-        Ok(())
+    let (losses, slopes) = on_threads(loss, width, &to_values(&x)?, &to_values(target)?)?;
+    D::with_slopes(x.put_tape(tape), losses, slopes)
+}
+
+/// Rows, by loops for the vectors of the machine. (A closure in its place would stay a function of its own, without them.)
+struct Job<'a, L, E> {
+    loss: &'a L,
+    rows: Rows<'a, E>,
+}
+
+impl<L: RowLoss, E: Element> WithSimd for Job<'_, L, E> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        self.loss.of_rows(self.rows)
+    }
+}
+
+/// The losses of all rows, and their derivatives.
+#[inline(never)]
+fn on_threads<E: Element, L: RowLoss>(
+    loss: &L,
+    width: usize,
+    values: &[E],
+    targets: &[E],
+) -> Result<(Vec<E>, Vec<E>), Error> {
+    let moved = loss.moved(targets, width);
+    let mut losses = filled(&[values.len() / width], E::zero())?;
+    let mut slopes = filled(&[values.len()], E::zero())?;
+    let rows = Rows { width, moved, values, targets, losses: &mut losses, slopes: &mut slopes };
+    let jobs = rows.each(JOB.div_ceil(width) * width).collect();
+    let done = parallel(jobs, |(values, targets, losses, slopes)| {
+        let rows = Rows { width, moved, values, targets, losses, slopes };
+        Arch::new().dispatch(Job { loss, rows })
     });
     done.into_iter().collect::<Result<(), Error>>()?;
-    D::with_slopes(x.put_tape(tape), losses, slopes)
+    Ok((losses, slopes))
 }
 
 /// Makes a [`RowLoss`] a [`Loss`](super::Loss) with the name that Keras gives it.

@@ -56,7 +56,7 @@ pub(super) fn exp(x: f64) -> f64 {
 
 /// `exp(x) - 1`, with all digits where that is small.
 #[inline(always)]
-fn exp_m1(x: f64) -> f64 {
+pub(super) fn exp_m1(x: f64) -> f64 {
     let (power, more) = powers(x);
     power * more + (power - 1.0)
 }
@@ -190,9 +190,9 @@ fn ln_of_ratio(part: f64) -> f64 {
     2.0 * part * series
 }
 
-/// Of what is not below the least normal `f64`, as all positive `f32` are, or 0.
+/// `x` as `2^exponent (1 + part) / (1 - part)`, with `part` as a quotient that `ln_of_ratio` takes: `(exponent, above, below)`.
 #[inline(always)]
-pub(super) fn ln(x: f64) -> f64 {
+fn digits(x: f64) -> (f64, f64, f64) {
     /// The square root of a half: where the numbers begin that stand for themselves.
     const FIRST: u64 = 0x3fe6_a09e_667f_3bcd;
     const BIAS: u64 = 1023;
@@ -203,17 +203,32 @@ pub(super) fn ln(x: f64) -> f64 {
     let exponent = bits.wrapping_sub(FIRST).wrapping_add(BIAS << 52) >> 52;
     let digits = f64::from_bits(bits.wrapping_sub(exponent.wrapping_sub(BIAS) << 52));
     let exponent = f64::from_bits(WHOLE | exponent) - (f64::from_bits(WHOLE) + BIAS as f64);
-    let y = exponent * LN_2 + ln_of_ratio((digits - 1.0) / (digits + 1.0));
+    (exponent, digits - 1.0, digits + 1.0)
+}
+
+/// `y`, but for what has no digits.
+#[inline(always)]
+fn ln_at_ends(x: f64, y: f64) -> f64 {
     let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
     let y = if x > f64::MAX { x } else { y };
     if x >= 0.0 { y } else { f64::NAN }
 }
 
+/// Of what is not below the least normal `f64`, as all positive `f32` are, or 0.
+#[inline(always)]
+pub(super) fn ln(x: f64) -> f64 {
+    let (exponent, above, below) = digits(x);
+    ln_at_ends(x, exponent * LN_2 + ln_of_ratio(above / below))
+}
+
 /// `ln(1 + x)`, with all digits where that is small.
 #[inline(always)]
 pub(super) fn ln_1p(x: f64) -> f64 {
-    let (small, large) = (ln_of_ratio(x / (2.0 + x)), ln(1.0 + x));
-    if x.abs() < 0.4 { small } else { large }
+    let (exponent, above, below) = digits(1.0 + x);
+    let small = x.abs() < 0.4;
+    let exponent = if small { 0.0 } else { exponent };
+    let (above, below) = (if small { x } else { above }, if small { 2.0 + x } else { below });
+    ln_at_ends(1.0 + x, exponent * LN_2 + ln_of_ratio(above / below))
 }
 
 /// The function, and half of the root in it.

@@ -4,11 +4,13 @@
 //! has all its digits, also where a result is small because two terms are nearly the same.
 
 mod functions;
+mod single;
 
 use std::f64::consts::FRAC_2_SQRT_PI;
 
 use crate::simd::vectorized;
 use functions::*;
+pub use single::{Functions, Library, Loops};
 
 /// A function of each value.
 ///
@@ -55,11 +57,16 @@ pub enum Pointwise {
 
 /// Values that a [`Pointwise`] may be fast for.
 pub trait Curved: Sized {
+    /// Functions whose results have all digits of the type.
+    type Functions: Functions;
+
     /// Puts the function of each value in its place, if there is a fast one for the type.
     fn curve(curve: Pointwise, values: &mut [Self]) -> bool;
 }
 
 impl Curved for f32 {
+    type Functions = Loops;
+
     fn curve(curve: Pointwise, values: &mut [f32]) -> bool {
         curve.apply(values);
         true
@@ -68,6 +75,8 @@ impl Curved for f32 {
 
 /// The functions are not exact enough for these.
 impl Curved for f64 {
+    type Functions = Library;
+
     fn curve(_: Pointwise, _: &mut [f64]) -> bool {
         false
     }
