@@ -94,6 +94,11 @@ pub(super) fn misplaced(attribute: &Attribute) -> Option<&'static str> {
             "what a field takes is named by `#[from(..)]`: write `#[from(a)]`, with a field above or `input`",
         );
     }
+    if is(&["output", "outputs", "gives"]) {
+        return Some(
+            "what a model gives is named above it: write `outputs(a, b)` in `#[model(..)]`, with fields",
+        );
+    }
     if is(&["option", "options", "args", "kwargs", "config"]) {
         return Some(
             "the options of a layer stand in `#[with(..)]`: write `#[with(use_bias = false)]`",

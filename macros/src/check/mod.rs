@@ -333,7 +333,8 @@ impl Model {
     }
 
     fn check_use(&mut self, named: bool) {
-        if self.unknown_sources {
+        // What is wrong elsewhere may be why.
+        if self.unknown_sources || !self.errors.is_empty() {
             return;
         }
         let used = |value| {

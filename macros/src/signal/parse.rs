@@ -132,6 +132,9 @@ impl Parse for Dim {
                 input.error("a length that is not known is `Length`, and the batch `Batch`")
             );
         }
+        if input.peek(Token![_]) {
+            return Err(input.error("a size is written, or `Length` where it is not known"));
+        }
         let fork = input.fork();
         if let Ok(Type::Path(ty)) = fork.parse::<Type>()
             && ty.qself.is_none()

@@ -3,9 +3,9 @@
 use kerata_format::table::{Class, Kind, Known};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Generics, Ident, Type, TypeParam};
+use syn::{GenericParam, Generics, Ident, Type, TypeParam};
 
-use super::{Refused, Spelling, argument_tokens};
+use super::{Refused, Spelling, argument_tokens, arguments::Argument};
 
 impl Spelling<'_> {
     /// A parameter of the struct that nothing is said of, in place of a layer.
@@ -30,6 +30,26 @@ impl Spelling<'_> {
             "nothing says that `{name}` is an activation: write `struct ..<{name}: kerata::Activation>`"
         );
         Some(Refused::new(at, problem, TokenStream::new()))
+    }
+
+    /// A parameter of the struct in place of a size that is none.
+    pub(super) fn no_size(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
+        let sizes = given.iter().zip(layer.parameters).filter(|(_, of)| of.kind.is_size());
+        let (at, name) = sizes.into_iter().find_map(|(argument, _)| {
+            self.generics.params.iter().find_map(|of| match of {
+                GenericParam::Const(of) if of.ident == argument.text => {
+                    let is_size = matches!(&of.ty, Type::Path(ty) if ty.path.is_ident("usize"));
+                    (!is_size).then(|| (of.ty.to_token_stream(), &of.ident))
+                }
+                GenericParam::Type(of) if of.ident == argument.text => {
+                    Some((of.ident.to_token_stream(), &of.ident))
+                }
+                _ => None,
+            })
+        })?;
+        let at = if self.told.replace(true) { TokenStream::new() } else { at };
+        let problem = format!("`{name}` is a size: write `const {name}: usize`");
+        Some(Refused::new(at, problem, ty.to_token_stream()))
     }
 
     /// A size that is calculated of a parameter, which stable Rust cannot.

@@ -123,7 +123,7 @@ pub(crate) fn setting(ty: &Type, key: &str) -> Option<Setting> {
     own_setting(layer, key).or_else(inner)
 }
 
-fn own_setting(layer: &Known, key: &str) -> Option<Setting> {
+pub(super) fn own_setting(layer: &Known, key: &str) -> Option<Setting> {
     layer.settings.iter().find_map(|setting| called(setting, key))
 }
 

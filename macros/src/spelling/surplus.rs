@@ -1,0 +1,145 @@
+//! What is given in a place of which the layer has none, but another layer or an option has.
+
+use kerata_format::table::{Class, Kind, Known, known};
+use proc_macro2::TokenStream;
+use syn::{Generics, Type};
+
+use super::{
+    Refused,
+    arguments::{Argument, What, arguments},
+    option, rewrite,
+};
+
+/// What is said of the argument at `place`, and the line that was meant, if there is one.
+pub(super) fn meant(
+    layer: &Known,
+    given: &[Argument],
+    place: usize,
+    at: &TokenStream,
+    generics: &Generics,
+) -> Option<Refused> {
+    let (problem, line) = inside(layer, given, place, generics)
+        .or_else(|| without_batch(layer, given))
+        .or_else(|| swapped(layer, given, place))
+        .or_else(|| padding(layer, given, place))
+        .or_else(|| setting(layer, &given[place]))?;
+    Some(Refused { line, ..Refused::new(at.clone(), problem, TokenStream::new()) })
+}
+
+type Meant = (String, Option<String>);
+
+/// `Bidirectional<Lstm<_, 32>, Sequences>`, and a stack that is no tuple.
+fn inside(layer: &Known, given: &[Argument], place: usize, generics: &Generics) -> Option<Meant> {
+    let (name, argument) = (layer.name, &given[place]);
+    let outer = given.first().filter(|outer| matches!(outer.what, What::Layer))?;
+    if name == "StackedRnn" && given.iter().all(|of| matches!(of.what, What::Layer)) {
+        let texts: Vec<&str> = given.iter().map(|of| of.text.as_str()).collect();
+        let line = format!("{name}<({})>", texts.join(", "));
+        return Some(("the layers of a stack stand in parentheses".to_owned(), Some(line)));
+    }
+    if layer.parameters.first()?.kind != Kind::Type(Class::Layer) {
+        return None;
+    }
+    let Type::Path(path) = syn::parse_str(&outer.text).ok()? else { return None };
+    let segment = path.path.segments.last()?;
+    let inner = known(&segment.ident.to_string())?;
+    let mut within = arguments(segment, generics);
+    if !argument.fits(inner.parameters.get(within.len())?) {
+        return None;
+    }
+    within.push(argument.clone());
+    let mut line = format!("{name}<{}", rewrite::line(inner, &within).text);
+    for other in given.iter().enumerate().skip(1).filter(|(at, _)| *at != place) {
+        line += &format!(", {}", other.1.text);
+    }
+    let problem = format!("`{}` is a parameter of the `{}` within", argument.text, inner.name);
+    Some((problem, Some(line + ">")))
+}
+
+/// `Permute<0, 2, 1>`, as in PyTorch.
+fn without_batch(layer: &Known, given: &[Argument]) -> Option<Meant> {
+    let [Argument { what: What::Number(0), .. }, others @ ..] = given else { return None };
+    if layer.name != "Permute" || others.is_empty() {
+        return None;
+    }
+    let others: Vec<&str> = others.iter().map(|axis| axis.text.as_str()).collect();
+    let problem = "the axes are counted from 1, behind that of the batch".to_owned();
+    Some((problem, Some(format!("Permute<{}>", others.join(", ")))))
+}
+
+/// `Dense<32, _>`.
+fn swapped(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
+    let hole = place == 1 && matches!(given[1].what, What::Hole);
+    if !hole || layer.parameters.first()?.kind != Kind::Features {
+        return None;
+    }
+    let mut given = given.to_vec();
+    given.swap(0, 1);
+    let all_fit = given.iter().zip(layer.parameters).all(|(of, parameter)| of.fits(parameter));
+    let what = layer.parameters[1].what;
+    let problem = format!("`_` is for what reaches a layer, and stands in front of the {what}");
+    all_fit.then(|| (problem, Some(rewrite::line(layer, &given).text)))
+}
+
+/// PyTorch's `padding=1`.
+fn padding(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
+    let kind = layer.parameters.get(place)?.kind;
+    let (What::Number(zeros), Kind::Type(Class::Padding)) = (&given[place].what, kind) else {
+        return None;
+    };
+    let axes = layer.name.chars().find(char::is_ascii_digit).unwrap_or('2');
+    let problem = format!(
+        "the padding is `Valid` or `Same`; {zeros} at each side is a layer in front, `ZeroPadding{axes}d<{zeros}>`"
+    );
+    Some((problem, None))
+}
+
+/// Keras's initializers, of which the names are those of the crate.
+const INITIALIZERS: [&str; 12] = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "Zeros",
+];
+
+/// An initializer in a place where any type may stand.
+pub(super) fn initializer(layer: &Known, argument: &Argument) -> Option<String> {
+    let text = argument.text.as_str();
+    let is = layer.rules.contains(&"kernel_initializer") && INITIALIZERS.contains(&text);
+    is.then(|| with("kernel_initializer", text))
+}
+
+/// An option that has no place among the parameters.
+fn setting(layer: &Known, argument: &Argument) -> Option<Meant> {
+    let text = &argument.text;
+    let own = |key: &str| option::own_setting(layer, key).is_some();
+    if argument.key.is_some() {
+        return None;
+    }
+    match argument.what {
+        What::Flag(_) if own("use_bias") => Some((with("use_bias", text), None)),
+        What::Float(_) if own("epsilon") => Some((with("epsilon", text), None)),
+        What::Float(_) | What::Number(_) if layer.parameters.is_empty() => {
+            let other = known(&format!("{}Layer", layer.name))?;
+            let key = option::first(other)?;
+            let problem = format!(
+                "`{}` has no parameters: write `#[with({key} = {text})]` in front of a field `{}`",
+                layer.name, other.name
+            );
+            Some((problem, None))
+        }
+        _ => None,
+    }
+}
+
+fn with(key: &str, value: &str) -> String {
+    format!("`{value}` is an option: write `#[with({key} = {value})]` in front of the field")
+}
