@@ -199,7 +199,7 @@ impl Model {
             field.attrs.retain(|attribute| {
                 let message = layer::misplaced(attribute);
                 if let Some(message) = message {
-                    self.errors.push(attribute.span(), message);
+                    self.errors.add_once(syn::Error::new(attribute.span(), message));
                 }
                 message.is_none()
             });

@@ -22,7 +22,7 @@ pub(super) fn meant(
         .or_else(|| without_batch(layer, given))
         .or_else(|| swapped(layer, given, place))
         .or_else(|| padding(layer, given, place))
-        .or_else(|| setting(layer, &given[place]))?;
+        .or_else(|| setting(layer, given, place))?;
     Some(Refused { line, ..Refused::new(at.clone(), problem, TokenStream::new()) })
 }
 
@@ -84,9 +84,11 @@ fn swapped(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
 /// PyTorch's `padding=1`.
 fn padding(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
     let kind = layer.parameters.get(place)?.kind;
-    let (What::Number(zeros), Kind::Type(Class::Padding)) = (&given[place].what, kind) else {
+    let is_padding = matches!(kind, Kind::Type(Class::Padding | Class::ImagePadding));
+    let What::Number(zeros) = given[place].what else { return None };
+    if !is_padding {
         return None;
-    };
+    }
     let axes = layer.name.chars().find(char::is_ascii_digit).unwrap_or('2');
     let problem = format!(
         "the padding is `Valid` or `Same`; {zeros} at each side is a layer in front, `ZeroPadding{axes}d<{zeros}>`"
@@ -113,19 +115,22 @@ const INITIALIZERS: [&str; 12] = [
 /// An initializer in a place where any type may stand.
 pub(super) fn initializer(layer: &Known, argument: &Argument) -> Option<String> {
     let text = argument.text.as_str();
-    let is = layer.rules.contains(&"kernel_initializer") && INITIALIZERS.contains(&text);
+    let is = layer.has(Class::Element) && INITIALIZERS.contains(&text);
     is.then(|| with("kernel_initializer", text))
 }
 
 /// An option that has no place among the parameters.
-fn setting(layer: &Known, argument: &Argument) -> Option<Meant> {
+fn setting(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
+    let argument = &given[place];
     let text = &argument.text;
+    let has_flags = |kind: Kind| matches!(kind, Kind::Type(class) if class.flags().is_some());
+    let is_none = !layer.parameters.get(place).is_some_and(|of| has_flags(of.kind));
     let own = |key: &str| option::own_setting(layer, key).is_some();
     if argument.key.is_some() {
         return None;
     }
     match argument.what {
-        What::Flag(_) if own("use_bias") => Some((with("use_bias", text), None)),
+        What::Flag(_) if is_none && own("use_bias") => Some((with("use_bias", text), None)),
         What::Float(_) if own("epsilon") => Some((with("epsilon", text), None)),
         What::Float(_) | What::Number(_) if layer.parameters.is_empty() => {
             let other = known(&format!("{}Layer", layer.name))?;

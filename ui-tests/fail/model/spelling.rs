@@ -2,7 +2,7 @@
 //~ `"softmax"` is a type here, not a string: write `Dense<_, 10, Softmax>`
 //~ the units of `Dense` cannot be 0: write `Dense<_, 10>`
 //~ the units of `Dense` cannot be negative: write `Dense<_, 10>`
-//~ `_` is for what reaches a layer: it cannot stand for the units
+//~ `_` is for what reaches a layer, and stands in front of the units
 //~ `relu` is spelled `Relu`: write `Dense<_, 10, Relu>`
 //~ `true` has a name here: write `Lstm<_, 32, Sequences>`
 //~ `Relu` stands in place of the width of the window: write `Conv2d<_, 32, 3, 3, Relu>`

@@ -1,4 +1,4 @@
-//~ `Sequences` stands in place of the merge mode: write `Bidirectional<Gru<_, 16>>`
+//~ `Sequences` is a parameter of the `Gru` within: write `Bidirectional<Gru<_, 16, Sequences>>`
 use kerata::{Batch, Bidirectional, Dense, Gru, Sequences, model};
 #[model(input = (Batch, 12, 5))]
 struct Net {
