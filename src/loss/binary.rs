@@ -96,12 +96,11 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         }
         check_smoothing(self.label_smoothing)?;
         check_answers(&target)?;
-        let smoothing = self.label_smoothing;
-        let moved = Moved { times: 1.0 - smoothing, plus: 0.5 * smoothing };
+        let moved = Moved::smoothed(self.label_smoothing, 2);
         if self.from_logits {
-            return of_rows(&OfLogits { moved }, prediction, &target);
+            return of_rows(&Answers::<true> { moved }, prediction, &target);
         }
-        of_rows(&OfProbabilities { moved }, prediction, &target)
+        of_rows(&Answers::<false> { moved }, prediction, &target)
     }
 }
 
@@ -125,32 +124,18 @@ pub(super) fn of_probability<E: Element>(p: f64, y: f64) -> (f64, f64) {
     (entropy, if inside { (clipped - y) / (clipped * (1.0 - clipped)) } else { 0.0 })
 }
 
-struct OfLogits {
+/// The cross-entropy of answers that are logits or probabilities: known to the compiler, or the loop would have a branch in it.
+struct Answers<const LOGITS: bool> {
     moved: Moved,
 }
 
-impl ValueLoss for OfLogits {
-    fn moved<E: Element>(&self, _: &[E]) -> Moved {
-        self.moved
-    }
-
-    #[inline(always)]
-    fn of_value<E: Element>(&self, x: f64, y: f64) -> (f64, f64) {
-        of_logit::<E>(x, y)
-    }
-}
-
-struct OfProbabilities {
-    moved: Moved,
-}
-
-impl ValueLoss for OfProbabilities {
+impl<const LOGITS: bool> ValueLoss for Answers<LOGITS> {
     fn moved<E: Element>(&self, _: &[E]) -> Moved {
         self.moved
     }
 
     #[inline(always)]
     fn of_value<E: Element>(&self, p: f64, y: f64) -> (f64, f64) {
-        of_probability::<E>(p, y)
+        if LOGITS { of_logit::<E>(p, y) } else { of_probability::<E>(p, y) }
     }
 }

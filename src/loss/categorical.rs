@@ -79,8 +79,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
             return zeros_after(prediction, &(positions,));
         }
         check_smoothing(self.label_smoothing)?;
-        let smoothing = self.label_smoothing;
-        let moved = Moved { times: 1.0 - smoothing, plus: smoothing / classes as f64 };
+        let moved = Moved::smoothed(self.label_smoothing, classes);
         if self.from_logits {
             return of_rows(&OfLogits { moved }, prediction, &target);
         }

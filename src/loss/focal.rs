@@ -89,7 +89,7 @@ impl ValueLoss for BinaryFocalCrossentropy {
     }
 
     fn moved<E: Element>(&self, _: &[E]) -> Moved {
-        Moved { times: 1.0 - self.label_smoothing, plus: 0.5 * self.label_smoothing }
+        Moved::smoothed(self.label_smoothing, 2)
     }
 
     #[inline(always)]
@@ -167,8 +167,7 @@ impl RowLoss for CategoricalFocalCrossentropy {
     }
 
     fn moved<E: Element>(&self, _: &[E], classes: usize) -> Moved {
-        let smoothing = self.label_smoothing;
-        Moved { times: 1.0 - smoothing, plus: smoothing / classes as f64 }
+        Moved::smoothed(self.label_smoothing, classes)
     }
 
     #[inline(always)]

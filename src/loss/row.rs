@@ -20,6 +20,11 @@ pub(super) struct Moved {
 impl Moved {
     pub(super) const NOT: Self = Self { times: 1.0, plus: 0.0 };
 
+    /// By label smoothing: so large a share of each is spread over `answers`.
+    pub(super) fn smoothed(share: f64, answers: usize) -> Self {
+        Self { times: 1.0 - share, plus: share / answers as f64 }
+    }
+
     #[inline(always)]
     fn of(self, target: f64) -> f64 {
         target * self.times + self.plus
