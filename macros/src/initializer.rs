@@ -1,10 +1,10 @@
-//! Keras's initializers that need no arguments.
+//! Keras's initializers.
 
 use proc_macro2::{Ident, Span};
 
 use crate::names::unknown;
 
-/// Their names, and the constants of `Initializer` for them. The first ones have a function in `init::named`.
+/// The names of those that need no arguments, and the constants of `Initializer` for them. The first ones have a function in `init::named`.
 const INITIALIZERS: [(&str, &str); 10] = [
     ("zeros", "ZEROS"),
     ("ones", "ONES"),
@@ -17,6 +17,21 @@ const INITIALIZERS: [(&str, &str); 10] = [
     ("lecun_uniform", "LECUN_UNIFORM"),
     ("lecun_normal", "LECUN_NORMAL"),
 ];
+
+/// Those with arguments by Keras's name, and an example of how such are written here.
+const WITH_ARGUMENTS: [(&str, &str); 5] = [
+    ("RandomNormal", "Normal { mean: 0.0, std: 0.05, cut: false }"),
+    ("TruncatedNormal", "Normal { mean: 0.0, std: 0.05, cut: true }"),
+    ("RandomUniform", "Uniform(-0.05, 0.05)"),
+    ("Constant", "Constant(0.5)"),
+    ("Orthogonal", "Orthogonal(1.0)"),
+];
+
+/// How one that has arguments is written.
+pub(crate) fn with_arguments(name: &Ident) -> Option<String> {
+    let (_, ours) = WITH_ARGUMENTS.iter().find(|(keras, _)| name == keras)?;
+    Some(format!("kerata::config::Initializer::{ours}"))
+}
 
 /// The constant for a name, `he_normal` or `HeNormal`; else what is wrong.
 pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {

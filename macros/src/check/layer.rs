@@ -53,11 +53,9 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
         Expr::Call(call) => {
             let Expr::Path(path) = &*call.func else { return };
             let Some(name) = path.path.get_ident() else { return };
-            let given = WITH_ARGUMENTS.iter().find(|(keras, _)| name == keras && is("initializer"));
-            if let Some((_, ours)) = given.filter(|_| !call.args.is_empty()) {
-                let message = format!(
-                    "`{name}` is spelled otherwise: write `{key} = kerata::config::Initializer::{ours}`"
-                );
+            let given = initializer::with_arguments(name).filter(|_| is("initializer"));
+            if let Some(ours) = given.filter(|_| !call.args.is_empty()) {
+                let message = format!("`{name}` is spelled otherwise: write `{key} = {ours}`");
                 errors.push(call.span(), message);
             } else if constant(name).is_ok() {
                 let message = format!("{what} stands by its name alone: write `{key} = {name}`");
@@ -109,15 +107,6 @@ pub(super) fn misplaced(attribute: &Attribute) -> Option<&'static str> {
     }
     None
 }
-
-/// Keras's initializers with arguments, and how such are written.
-const WITH_ARGUMENTS: [(&str, &str); 5] = [
-    ("RandomNormal", "Normal { mean: 0.0, std: 0.05, cut: false }"),
-    ("TruncatedNormal", "Normal { mean: 0.0, std: 0.05, cut: true }"),
-    ("RandomUniform", "Uniform(-0.05, 0.05)"),
-    ("Constant", "Constant(0.5)"),
-    ("Orthogonal", "Orthogonal(1.0)"),
-];
 
 pub(super) fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
     let name = short_name(ty);

@@ -15,7 +15,7 @@ use crate::{
     derive,
     errors::Errors,
     infer,
-    parse::{Again, Arguments, With, again, sources, with},
+    parse::{Arguments, With, again, sources, with},
     signal::Signal,
     spelling::{self, Spelling},
     witness,
@@ -41,8 +41,6 @@ pub(crate) struct Model {
     pub(crate) written_again: Vec<Type>,
     /// The names in `#[from(..)]` that no field has.
     unknown: Vec<Ident>,
-    /// Whether some `#[from(..)]` is wrong: which fields nothing takes is then not known.
-    unknown_sources: bool,
     /// The types within those that were refused, and those of values: an import of them is used all the same.
     pub(crate) named: Vec<Type>,
     /// The fields that are the outputs, if there are several, and where they are named.
@@ -165,7 +163,6 @@ impl Model {
             parts: Vec::new(),
             written_again: Vec::new(),
             unknown: Vec::new(),
-            unknown_sources: false,
             named: Vec::new(),
             outputs: Vec::new(),
             of_file: arguments.keras.is_some(),
@@ -174,8 +171,7 @@ impl Model {
             errors,
             item,
         };
-        let named = arguments.keys.iter().any(|key| key == "outputs");
-        model.layers(&arguments.outputs, named);
+        model.layers(&arguments.outputs);
         if let (Some(unused), Some(field)) = (unused, model.item.fields.iter_mut().next()) {
             // Else the compiler tells of it as well.
             let ty = infer::fill(&field.ty, &quote!(0));
@@ -189,7 +185,7 @@ impl Model {
         !self.item.generics.params.is_empty()
     }
 
-    fn layers(&mut self, outputs: &[Ident], named: bool) {
+    fn layers(&mut self, outputs: &[Ident]) {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
@@ -224,14 +220,10 @@ impl Model {
                     meant.clone_from(&field.ty);
                 }
             }
-            let says_from = field.attrs.iter().any(|attribute| attribute.path().is_ident("from"));
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count));
-            self.unknown_sources |= says_from && from.is_none();
             let from = from.unwrap_or_else(|| vec![i]);
             let again = again(&mut field.attrs, &mut self.errors);
-            // What it takes is then not known, and who takes it.
-            self.unknown_sources |= matches!(again, Again::Told);
             let mut with = with(&mut field.attrs, &mut self.errors);
             if let Some((of, ty)) = self.called_again(&mut field.ty, &again, &with) {
                 if let Some(refused) = refused {
@@ -259,7 +251,7 @@ impl Model {
         self.check_names();
         self.check_merges();
         self.outputs(outputs);
-        self.check_use(named);
+        self.check_use();
     }
 
     /// The fields that `outputs(..)` names.
@@ -332,9 +324,9 @@ impl Model {
         fields.named = kept;
     }
 
-    fn check_use(&mut self, named: bool) {
+    fn check_use(&mut self) {
         // What is wrong elsewhere may be why.
-        if self.unknown_sources || !self.errors.is_empty() {
+        if !self.errors.is_empty() {
             return;
         }
         let used = |value| {
@@ -343,8 +335,6 @@ impl Model {
         };
         // Where no outputs are named, the last field is the output.
         let last = self.layers.len() - usize::from(self.outputs.is_empty());
-        // Outputs that are wrong have been told.
-        let last = if named && self.outputs.is_empty() { 0 } else { last };
         let is_output = |field| self.outputs.iter().any(|(output, _)| *output == field);
         for (i, layer) in self.layers.iter().enumerate().take(last) {
             if !used(i + 1) && !is_output(i) {

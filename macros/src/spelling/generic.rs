@@ -34,8 +34,8 @@ impl Spelling<'_> {
 
     /// A parameter of the struct in place of a size that is none.
     pub(super) fn no_size(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
-        let sizes = given.iter().zip(layer.parameters).filter(|(_, of)| of.kind.is_size());
-        let (at, name) = sizes.into_iter().find_map(|(argument, _)| {
+        let mut sizes = given.iter().zip(layer.parameters).filter(|(_, of)| of.kind.is_size());
+        let (at, name) = sizes.find_map(|(argument, _)| {
             self.generics.params.iter().find_map(|of| match of {
                 GenericParam::Const(of) if of.ident == argument.text => {
                     let is_size = matches!(&of.ty, Type::Path(ty) if ty.path.is_ident("usize"));

@@ -170,17 +170,12 @@ impl Spelling<'_> {
         if let Some(refused) = option::among_parameters(ty, layer, given) {
             return Some(refused);
         }
-        if let Some(refused) =
-            self.no_size(ty, layer, given).or_else(|| other_mode(ty, layer, given))
-        {
-            return Some(refused);
-        }
-        let initializer = given
-            .iter()
-            .enumerate()
-            .find_map(|(place, argument)| Some((place, surplus::initializer(layer, argument)?)));
-        if let Some((place, problem)) = initializer {
-            return Some(Refused::new(argument_tokens(ty, place)?, problem, TokenStream::new()));
+        let other = self
+            .no_size(ty, layer, given)
+            .or_else(|| surplus::merge_mode(ty, layer, given))
+            .or_else(|| surplus::initial(ty, layer, given));
+        if other.is_some() {
+            return other;
         }
         let wrong = given.iter().enumerate().find(|(place, argument)| {
             !layer.parameters.get(*place).is_some_and(|parameter| argument.fits(parameter))
@@ -313,25 +308,6 @@ fn called_otherwise(name: &str, segment: &syn::PathSegment) -> Option<&'static K
         true => known("Dense"),
         false => called(name),
     }
-}
-
-/// The layer that merges signals, in place of the mode that has another name.
-fn other_mode(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
-    let is_mode = |of: &table::Parameter| of.kind == Kind::Type(Class::MergeMode);
-    let place = layer.parameters.iter().position(is_mode)?;
-    let written = given.get(place)?;
-    let mode = match written.text.as_str() {
-        "Add" => "Sum",
-        "Concatenate" => "Concat",
-        _ => return None,
-    };
-    let texts = given.iter().enumerate();
-    let texts: Vec<&str> =
-        texts.map(|(at, of)| if at == place { mode } else { of.text.as_str() }).collect();
-    let problem = format!("`{}` is a layer, and the merge mode is `{mode}`", written.text);
-    let line = Some(format!("{}<{}>", layer.name, texts.join(", ")));
-    let at = argument_tokens(ty, place)?;
-    Some(Refused { line, ..Refused::new(at, problem, TokenStream::new()) })
 }
 
 /// Probabilities of a single class, which are 1.

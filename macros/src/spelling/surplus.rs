@@ -1,14 +1,15 @@
 //! What is given in a place of which the layer has none, but another layer or an option has.
 
-use kerata_format::table::{Class, Kind, Known, known};
+use kerata_format::table::{Class, Kind, Known, Parameter, known};
 use proc_macro2::TokenStream;
-use syn::{Generics, Type};
+use syn::{Generics, Ident, Type};
 
 use super::{
-    Refused,
+    Refused, argument_tokens,
     arguments::{Argument, What, arguments},
     option, rewrite,
 };
+use crate::initializer;
 
 /// What is said of the argument at `place`, and the line that was meant, if there is one.
 pub(super) fn meant(
@@ -96,27 +97,38 @@ fn padding(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
     Some((problem, None))
 }
 
-/// Keras's initializers, of which the names are those of the crate.
-const INITIALIZERS: [&str; 12] = [
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "Zeros",
-];
-
 /// An initializer in a place where any type may stand.
-pub(super) fn initializer(layer: &Known, argument: &Argument) -> Option<String> {
-    let text = argument.text.as_str();
-    let is = layer.has(Class::Element) && INITIALIZERS.contains(&text);
-    is.then(|| with("kernel_initializer", text))
+pub(super) fn initial(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
+    let written = given.iter().enumerate().filter(|(_, of)| matches!(of.what, What::Either));
+    let (place, line) = written.filter_map(|(place, of)| Some((place, initialized(of)?))).next()?;
+    let at = argument_tokens(ty, place).filter(|_| layer.has(Class::Element))?;
+    let problem = is_option(&given[place].text, "kernel_initializer", &line);
+    Some(Refused::new(at, problem, TokenStream::new()))
+}
+
+/// The value of an option that a name in the place of a type stands for.
+fn initialized(argument: &Argument) -> Option<String> {
+    let name: Ident = syn::parse_str(&argument.text).ok()?;
+    let plain = initializer::constant(&name).ok().map(|_| name.to_string());
+    plain.or_else(|| initializer::with_arguments(&name))
+}
+
+/// The layer that merges signals, in place of the mode that has another name.
+pub(super) fn merge_mode(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
+    let is_mode = |of: &Parameter| of.kind == Kind::Type(Class::MergeMode);
+    let place = layer.parameters.iter().position(is_mode)?;
+    let written = given.get(place)?;
+    let mode = match written.text.as_str() {
+        "Add" => "Sum",
+        "Concatenate" => "Concat",
+        _ => return None,
+    };
+    let mut texts: Vec<&str> = given.iter().map(|of| of.text.as_str()).collect();
+    texts[place] = mode;
+    let problem = format!("`{}` is a layer, and the merge mode is `{mode}`", written.text);
+    let line = Some(format!("{}<{}>", layer.name, texts.join(", ")));
+    let at = argument_tokens(ty, place)?;
+    Some(Refused { line, ..Refused::new(at, problem, TokenStream::new()) })
 }
 
 /// An option that has no place among the parameters.
@@ -124,14 +136,16 @@ fn setting(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
     let argument = &given[place];
     let text = &argument.text;
     let has_flags = |kind: Kind| matches!(kind, Kind::Type(class) if class.flags().is_some());
-    let is_none = !layer.parameters.get(place).is_some_and(|of| has_flags(of.kind));
+    let is_free = !layer.parameters.get(place).is_some_and(|of| has_flags(of.kind));
     let own = |key: &str| option::own_setting(layer, key).is_some();
     if argument.key.is_some() {
         return None;
     }
     match argument.what {
-        What::Flag(_) if is_none && own("use_bias") => Some((with("use_bias", text), None)),
-        What::Float(_) if own("epsilon") => Some((with("epsilon", text), None)),
+        What::Flag(_) if is_free && own("use_bias") => {
+            Some((is_option(text, "use_bias", text), None))
+        }
+        What::Float(_) if own("epsilon") => Some((is_option(text, "epsilon", text), None)),
         What::Float(_) | What::Number(_) if layer.parameters.is_empty() => {
             let other = known(&format!("{}Layer", layer.name))?;
             let key = option::first(other)?;
@@ -145,6 +159,6 @@ fn setting(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
     }
 }
 
-fn with(key: &str, value: &str) -> String {
-    format!("`{value}` is an option: write `#[with({key} = {value})]` in front of the field")
+fn is_option(text: &str, key: &str, value: &str) -> String {
+    format!("`{text}` is an option: write `#[with({key} = {value})]` in front of the field")
 }
