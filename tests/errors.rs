@@ -225,9 +225,9 @@ fn weights_that_are_not_finite() {
     says(fit(false), "the weight of position 110 is inf, which is not finite");
     says(fit(true), "the weight of position 110 is inf, which is not finite");
     let classes = InMemory::new(vec![[1.0_f32]; 2], vec![0_usize, 1]).unwrap();
-    let nan = classes.clone().with_class_weight(&[1.0, f32::NAN]);
+    let nan = classes.clone().with_class_weight([1.0, f32::NAN]);
     says(nan, "the weight of class 1 is NaN, which is not finite");
-    let negative = classes.with_class_weight(&[1.0, -5.0]);
+    let negative = classes.with_class_weight([1.0, -5.0]);
     says(negative, "a class weight is -5 for class 1: it must be at least 0");
 }
 

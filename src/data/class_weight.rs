@@ -99,16 +99,20 @@ impl<X: Samples, Y: Samples<Signal: ClassTargets>, W: SampleWeights> InMemory<X,
     ///
     /// let data = InMemory::new(vec![[0.1], [0.2], [0.9]], vec![0, 0, 1])?;
     /// // The rare class counts twice as much.
-    /// let weighted = data.with_class_weight(&[1.0, 2.0])?;
+    /// let weighted = data.with_class_weight([1.0, 2.0])?;
     /// assert_eq!(weighted.weights(), &PerSample(vec![1.0, 1.0, 2.0]));
     /// let weighted = weighted.with_weights(vec![0.5, 1.0, 1.0])?; // times these
     /// # let _ = weighted;
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn with_class_weight(self, weights: &[f32]) -> Result<InMemory<X, Y, W::Product>, Error>
+    pub fn with_class_weight(
+        self,
+        weights: impl AsRef<[f32]>,
+    ) -> Result<InMemory<X, Y, W::Product>, Error>
     where
         W: MultiplyWeights<OfClasses<Y>>,
     {
+        let weights = weights.as_ref();
         if let Some(class) = weights.iter().position(|weight| !weight.is_finite()) {
             let value = weights[class].into();
             return Err(Error::NonFinite { what: "the weight of class", index: class, value });
@@ -138,16 +142,16 @@ mod tests {
     fn each_kind_of_classes() {
         let x = || vec![[0.0_f32]; 2];
         let one_hot = InMemory::new(x(), vec![[0.0_f32, 1.0], [1.0, 0.0]]).unwrap();
-        let weighted = one_hot.with_class_weight(&[0.5, 3.0]).unwrap();
+        let weighted = one_hot.with_class_weight([0.5, 3.0]).unwrap();
         assert_eq!(weighted.weights(), &PerSample(vec![3.0, 0.5]));
         let single = InMemory::new(x(), vec![[1.0_f32], [0.0]]).unwrap();
-        let weighted = single.with_class_weight(&[0.5, 3.0]).unwrap();
+        let weighted = single.with_class_weight([0.5, 3.0]).unwrap();
         assert_eq!(weighted.weights(), &PerSample(vec![3.0, 0.5]));
         let steps = InMemory::new(x(), vec![[0_usize, 2], [1, 1]]).unwrap();
-        let weighted = steps.with_class_weight(&[1.0, 2.0, 4.0]).unwrap();
+        let weighted = steps.with_class_weight([1.0, 2.0, 4.0]).unwrap();
         assert_eq!(weighted.weights(), &PerStep::from(vec![[1.0, 4.0], [2.0, 2.0]]));
         let labels = InMemory::new(x(), vec![0_usize, 3]).unwrap();
-        let error = labels.with_class_weight(&[1.0, 1.0]).unwrap_err();
+        let error = labels.with_class_weight([1.0, 1.0]).unwrap_err();
         assert_eq!(error, Error::LabelOutOfRange { label: 3, classes: 2, position: 1 });
     }
 }

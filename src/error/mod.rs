@@ -1,6 +1,7 @@
 //! The one error type of the crate.
 
 mod device;
+mod foreign;
 mod opened;
 mod text;
 
@@ -328,13 +329,21 @@ impl Error {
         Self::Data(error.to_string())
     }
 
-    /// The error of a callback, a layer or a loss of yours, of whatever type: [`Error::Other`].
+    /// The error of a callback, a layer or a loss of yours, of whatever type: [`Error::Other`]. One of input and output becomes it by `?`.
     ///
     /// ```
     /// use kerata::Error;
     ///
-    /// let sent = Err(std::io::Error::other("the dashboard does not answer")).map_err(Error::other);
-    /// assert_eq!(sent, Err::<(), _>(Error::Other("the dashboard does not answer".into())));
+    /// fn number(text: &str) -> Result<f32, Error> {
+    ///     text.parse().map_err(|e| Error::other(format!("`{text}`: {e}")))
+    /// }
+    ///
+    /// fn read() -> Result<f32, Error> {
+    ///     number(&std::fs::read_to_string("no such file")?)
+    /// }
+    ///
+    /// assert_eq!(number("x"), Err(Error::Other("`x`: invalid float literal".into())));
+    /// assert!(matches!(read(), Err(Error::Other(_))));
     /// ```
     pub fn other(error: impl std::fmt::Display) -> Self {
         Self::Other(error.to_string())

@@ -52,15 +52,15 @@ where
     }
 }
 
-/// Runs a layer on data.
+/// Runs a layer on data, or on a reference to data without a tape.
 ///
 /// ```
 /// use kerata::{Cpu, Dropout, Error, prelude::*};
 ///
 /// let x = Cpu::seed_from_u64(0).tensor([[1.0_f32; 100]]);
 /// let mut dropout = Dropout::<50>;
-/// assert_eq!(dropout.forward(x.clone())?.array(), x.array());
-/// assert_ne!(dropout.forward_mut(x.clone())?.array(), x.array());
+/// assert_eq!(dropout.forward(&x)?.array(), x.array());
+/// assert_ne!(dropout.forward_mut(&x)?.array(), x.array());
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Forward: Sized {

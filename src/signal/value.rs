@@ -65,10 +65,10 @@ impl<S: Sequence, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D>
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be fed to a layer",
     label = "no tensor: rows in a `Vec` go to `predict`",
-    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor, by value"
+    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor"
 )]
 pub trait Feedable {
-    /// The same type.
+    /// The same type; of a reference, what it refers to.
     type Data;
 
     /// The same data.
@@ -81,6 +81,16 @@ impl<S: Shape, E, D: Storage<E>, T> Feedable for Tensor<S, E, D, T> {
 
     fn data(self) -> Self {
         self
+    }
+}
+
+// The values of a tensor are shared: it is not copied.
+#[diagnostic::do_not_recommend]
+impl<X: Feedable + Clone> Feedable for &X {
+    type Data = X::Data;
+
+    fn data(self) -> X::Data {
+        self.clone().data()
     }
 }
 

@@ -51,7 +51,7 @@ impl Configured for Scale {
 }
 
 /// `x + 1`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 struct Next;
 
 impl Activation for Next {

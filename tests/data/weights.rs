@@ -19,8 +19,8 @@ fn labels() -> InMemory<Vec<[f32; 1]>, Vec<usize>> {
 fn class_and_sample_weights_are_multiplied_in_either_order() {
     let classes = [1.0, 5.0];
     let samples = || vec![1.0_f32, 0.5, 2.0];
-    let after = labels().with_class_weight(&classes).unwrap().with_weights(samples()).unwrap();
-    let before = labels().with_weights(samples()).unwrap().with_class_weight(&classes).unwrap();
+    let after = labels().with_class_weight(classes).unwrap().with_weights(samples()).unwrap();
+    let before = labels().with_weights(samples()).unwrap().with_class_weight(classes).unwrap();
     let expected = Some(vec![1.0, 2.5, 10.0]);
     assert_eq!(after.weights().expand(&[3]).unwrap(), expected);
     assert_eq!(before.weights().expand(&[3]).unwrap(), expected);
@@ -50,7 +50,7 @@ fn fitted<W: Weights<(Batch, Const<2>)>>(
 
 #[test]
 fn training_counts_both() {
-    let both = labels().with_class_weight(&[1.0, 5.0]).unwrap();
+    let both = labels().with_class_weight([1.0, 5.0]).unwrap();
     let both = both.with_weights(PerSample(vec![1.0, 0.5, 2.0])).unwrap();
     let product = labels().with_weights(PerSample(vec![1.0, 2.5, 10.0])).unwrap();
     assert_eq!(fitted(&both), fitted(&product));
@@ -83,7 +83,7 @@ fn sample_and_step_weights_together() -> Result<(), Error> {
     assert!((found - f64::from(expected)).abs() < 1e-4, "{found} for {expected}");
     // The labels of steps have class weights.
     let tagged = InMemory::new(vec![[1_usize, 2]], vec![[0_usize, 1]])?;
-    let tagged = tagged.with_weights(vec![0.5_f64])?.with_class_weight(&[1.0, 3.0])?;
+    let tagged = tagged.with_weights(vec![0.5_f64])?.with_class_weight([1.0, 3.0])?;
     assert_eq!(tagged.weights().expand(&[1, 2])?, Some(vec![0.5, 1.5]));
     Ok(())
 }
@@ -101,7 +101,7 @@ fn a_negative_weight_turns_a_loss_around() {
 #[test]
 fn ids_have_their_weights() {
     // The type of the weights of a dataset without others is that of what it was given.
-    let data: InMemory<_, Vec<usize>, PerSample> = labels().with_class_weight(&[1.0, 2.0]).unwrap();
+    let data: InMemory<_, Vec<usize>, PerSample> = labels().with_class_weight([1.0, 2.0]).unwrap();
     type Labels = Ids<(Batch,)>;
     fn is_labels<Y: kerata::data::Samples<Signal = Labels>, X, W>(_: &InMemory<X, Y, W>) {}
     is_labels(&data);

@@ -151,17 +151,17 @@ fn a_loss_that_is_no_number_on_one_rank_is_so_for_all() {
 fn weights_of_classes_and_of_samples_may_leave_a_rank_nothing() {
     for weights in [[1.0, 2.0, 0.5], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]] {
         assert_alike(move |rank| {
-            let data = rows(13, 0).with_class_weight(&weights)?;
+            let data = rows(13, 0).with_class_weight(weights)?;
             let trainer = net!(Adam::new(0.02)).weighted_metric(SparseCategoricalAccuracy);
-            trained!(rank, trainer, data, rows(3, 5).with_class_weight(&weights)?)
+            trained!(rank, trainer, data, rows(3, 5).with_class_weight(weights)?)
         });
         assert_alike(move |rank| {
             let model = Net::build(&Cpu::seed_from_u64(3))?;
             let loss = SparseCategoricalCrossentropy::default()
                 .reduced_by(Reduction::MeanWithSampleWeight);
             let trainer = Trainer::new(model, loss, Adam::new(0.02))?;
-            let data = rows(13, 0).with_class_weight(&weights)?;
-            trained!(rank, trainer, data, rows(3, 5).with_class_weight(&weights)?)
+            let data = rows(13, 0).with_class_weight(weights)?;
+            trained!(rank, trainer, data, rows(3, 5).with_class_weight(weights)?)
         });
     }
 }

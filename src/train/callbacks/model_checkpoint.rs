@@ -23,13 +23,13 @@ use crate::{
 /// ```
 /// use kerata::callbacks::ModelCheckpoint;
 ///
-/// let every_epoch = ModelCheckpoint::new("run.safetensors");
+/// let every_epoch = ModelCheckpoint::new(std::path::Path::new("runs").join("run.safetensors"));
 /// let every_hundred_batches = ModelCheckpoint::new("run.safetensors").every_batches(100);
 /// let best = ModelCheckpoint::new("best.safetensors").monitor("val_loss").save_best_only(true).save_weights_only(true);
 /// ```
 #[derive(Debug, Clone)]
 pub struct ModelCheckpoint {
-    path: String,
+    path: PathBuf,
     pattern: Option<Pattern>,
     monitor: Monitor,
     best_only: bool,
@@ -49,9 +49,9 @@ enum Every {
 
 impl ModelCheckpoint {
     /// Saves the training after each epoch, into a file of this name or pattern.
-    pub fn new(path: impl Into<String>) -> Self {
+    pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
-            path: path.into(),
+            path: path.as_ref().to_owned(),
             pattern: None,
             monitor: Monitor::new("val_loss"),
             best_only: false,
@@ -154,19 +154,23 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Model
         if matches!(self.every, Every::Epochs(0) | Every::Batches(0)) {
             return Err(Error::invalid("save_freq", 0, "it must be at least 1"));
         }
-        let pattern = Pattern::parse(&self.path)?;
+        let Some(path) = self.path.to_str() else {
+            let path = self.path.display();
+            return Err(Error::invalid("the name of a checkpoint", path, "it must be Unicode"));
+        };
+        let pattern = Pattern::parse(path)?;
         let known = self.known(training);
         if let Some(name) = pattern.names().find(|name| !known.iter().any(|own| own == name)) {
             return Err(Error::Unknown { what: "in a file name", name: name.into(), known });
         }
         let npz = (!self.weights_only).then_some("npz");
         let mut others = io::OTHERS.into_iter().chain(npz);
-        if others.any(|other| io::has_extension(Path::new(&self.path), other)) {
+        if others.any(|other| io::has_extension(&self.path, other)) {
             let expected = match self.weights_only {
                 true => "weights are written as .safetensors or .npz",
                 false => "a checkpoint is a .safetensors file; only weights may be others",
             };
-            return Err(Error::invalid("the name of a checkpoint", &self.path, expected));
+            return Err(Error::invalid("the name of a checkpoint", path, expected));
         }
         if self.best_only {
             self.monitor.settle(training)?;
