@@ -53,7 +53,7 @@ impl<S: Steps<Features = Const<F>>, const F: usize, const U: usize> Layer<S>
 }
 
 /// `x * sigmoid(x)`, on any device and in `f64` as well.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Swish;
 
 impl Activation for Swish {

@@ -15,7 +15,7 @@ use kerata::{
 };
 
 /// An activation of one's own: `x * x`.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Square;
 
 impl Activation for Square {

@@ -41,7 +41,7 @@ use crate::{
 /// use kerata::{*, config::{Config, CustomObjects, layer_from_config}, tensor::{Shape, Tape}};
 ///
 /// /// `x * x`.
-/// #[derive(Debug, Default, Clone, Copy)]
+/// #[derive(Debug, Clone)]
 /// struct Square;
 ///
 /// impl Activation for Square {

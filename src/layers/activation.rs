@@ -15,14 +15,14 @@ use crate::{
 
 /// A function applied to what a layer gives, `Dense<128, 10, Softmax>`.
 ///
-/// Each is a layer of its own as well. See Keras's
+/// Each is a layer of its own as well. One of your own is `Clone`, and `Debug` like the layers that have it. See Keras's
 /// [activations](https://keras.io/api/layers/activations/).
 ///
 /// ```
 /// use kerata::{Activation, Backend, Cpu, Dense, Element, Error, Tensor, prelude::*, tensor::{Shape, Tape}};
 ///
 /// /// `x * x`
-/// #[derive(Debug, Default, Clone, Copy)]
+/// #[derive(Debug, Clone)]
 /// struct Square;
 ///
 /// impl Activation for Square {
@@ -44,7 +44,7 @@ use crate::{
     message = "`{Self}` is no activation",
     label = "an activation is `Relu`, `Softmax` or another of `kerata`, or one of your own: a struct with `impl Activation`"
 )]
-pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
+pub trait Activation: Clone + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;
 
