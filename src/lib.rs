@@ -83,7 +83,9 @@ pub mod prelude {
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
-        model::{Model, NotOfStreams as _, Unasked as _, Unsaved as _, Untrained as _},
+        model::{
+            Model, NotOfStreams as _, Unasked as _, Unlisted as _, Unsaved as _, Untrained as _,
+        },
         optim::NotOfOptimizers as _,
         parameters::{Build, NotOfWeights as _, Parameters},
         signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec, Unnamed as _},

@@ -114,7 +114,7 @@ pub struct Batch<X: Signal, Y: Signal, W, E: Element, D: Backend<E>> {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no dataset",
-    label = "no dataset",
+    label = "no dataset; out of a `Result`, `?` takes one",
     note = "`InMemory::new(inputs, targets)?` makes one of samples; what does not fit in memory implements `data::Dataset`"
 )]
 pub trait Dataset {

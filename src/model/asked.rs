@@ -98,7 +98,7 @@ impl<L, In, E, D> ComputesNothing<L> for Asked<L, In, E, D> {}
 #[diagnostic::on_unimplemented(
     message = "nothing says what `{L}` computes: an `impl Layer` is missing",
     label = "no `impl Layer` for this",
-    note = "write `impl<In: MaskTransparent> Layer<In> for {L}`, or another kind of input, with `type Out` and `fn call`"
+    note = "write `impl<In: MaskTransparent> Layer<In> for {L}`, or another kind of input, with `type Out` and `fn call`; the cell of a recurrent layer stands in `Rnn<{L}>`"
 )]
 pub trait HasLayer<L> {
     type Impl;

@@ -58,7 +58,7 @@ pub(crate) use summary::short;
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
-pub use untrained::{Answers, Saves, Trains, Unasked, Unsaved, Untrained};
+pub use untrained::{Answers, Lists, Saves, Trains, Unasked, Unlisted, Unsaved, Untrained};
 #[doc(hidden)]
 pub use windows::{Between, SameSizes, Sized, Windows, closed, opened};
 #[doc(hidden)]
@@ -105,7 +105,8 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no model",
-    label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; `load_weights(..)?` gives `()`, and the model stays where it is; a `DynamicLayer` is one as `layer.typed::<(Batch, Const<4>), (Batch, Const<2>)>()?`; a generic function asks for `M: Model`"
+    label = "no model: out of a `Result` it is taken by `?`, and a generic function asks for `M: Model`",
+    note = "a model is a struct under `#[model]`, layers as a tuple in a `Sequential::<Input, _>::new((..,))`, or a `DynamicLayer` as `layer.typed::<(Batch, Const<4>), (Batch, Const<2>)>()?`; `load_weights(..)?` gives `()`, and the model stays where it is"
 )]
 #[rustfmt::skip] // In one line, of which the compiler shows no more.
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>: Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D> {

@@ -1,4 +1,4 @@
-//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save`, `predict_classes`.
+//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save`, `predict_classes`, `add`.
 //!
 //! `#[model]` says that a model has them if it meets a bound that nothing meets. The compiler then tells why it does not, in the words of
 //! the bound; and as they are not there, a trait of the program may have methods of these names.
@@ -30,6 +30,8 @@ pub trait Trains<'a> {}
 /// The weights of a model, under the names of others.
 #[doc(hidden)]
 pub trait Unsaved {
+    fn load() {}
+
     fn save(&self) {}
 
     fn weights(&self) {}
@@ -64,3 +66,21 @@ pub trait Unasked {
     label = "`.argmax()?` of what `predict` gives is the classes; a tensor goes to `forward`; `stateful` layers forget one by one, `net.layer.reset_state()`"
 )]
 pub trait Answers<'a> {}
+
+/// The layers of a model, under the names of others.
+#[doc(hidden)]
+pub trait Unlisted {
+    fn add(&self) {}
+
+    fn pop(&self) {}
+
+    fn get_layer(&self) {}
+}
+
+/// What a model would have to be for [`Unlisted`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the layers of a model are the fields of its struct: `println!(\"{{}}\", {Self}::summary())` lists them",
+    label = "a layer is added as a field, `dense: Dense<_, 10>,`, and read as one, `net.dense`"
+)]
+pub trait Lists<'a> {}

@@ -25,7 +25,7 @@ optimizer! {
         relative_step: bool = true,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 /// The sizes of the last two axes of a parameter that is factored, rows and columns.

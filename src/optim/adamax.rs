@@ -23,7 +23,7 @@ optimizer! {
         epsilon: f64 = 1e-7,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 #[diagnostic::do_not_recommend]

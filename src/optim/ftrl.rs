@@ -28,7 +28,7 @@ optimizer! {
         beta: f64 = 0.0,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 #[diagnostic::do_not_recommend]

@@ -20,7 +20,7 @@ optimizer! {
         beta_2: f64 = 0.99,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 /// -1, 0 or 1.

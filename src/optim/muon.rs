@@ -56,7 +56,7 @@ optimizer! {
         rms_rate: Option<f64> = Some(0.2),
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 /// So many rows of a product are a job. It does not depend on the number of threads, so that the numbers do not.

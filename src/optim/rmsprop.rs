@@ -24,7 +24,7 @@ optimizer! {
         centered: bool = false,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 #[diagnostic::do_not_recommend]

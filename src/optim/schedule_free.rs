@@ -27,7 +27,7 @@ optimizer! {
         warmup_steps: usize = 0,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 #[diagnostic::do_not_recommend]

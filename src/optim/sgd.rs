@@ -21,7 +21,7 @@ optimizer! {
         nesterov: bool = false,
     }
 
-    pub fn new(learning_rate: impl IntoRate);
+    pub fn new(learning_rate: impl IntoRate); // the others are fields
 }
 
 #[diagnostic::do_not_recommend]

@@ -11,9 +11,21 @@ use crate::just_the_type::elsewhere;
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "weights are fields, such as `net.head.kernel`: `save_weights(\"net.safetensors\")?` saves all, `parameters()` lists them",
-    label = "`load_weights(..)?` reads them, and `Net::PARAMS` counts those of a model"
+    label = "`load_weights(..)?` reads them"
 )]
 pub trait HandsOut {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What has weights would have to be this to count them for each value.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the number of parameters is that of the type: `{Self}::PARAMS`",
+    label = "no method: `Net::summary()` of a model tells those of each layer"
+)]
+pub trait Counts {
     type Out;
 
     fn never() -> Self::Out;
@@ -45,8 +57,8 @@ pub trait Moves {
 
 elsewhere! {
     NotOfWeights:
-    HandsOut: get_weights() set_weights(_weights) state_dict() load_state_dict(_weights) count_params() trainable_weights()
-        named_parameters() get_layer(_name);
+    HandsOut: get_weights() set_weights(_weights) state_dict() load_state_dict(_weights) trainable_weights() named_parameters();
+    Counts: count_params() num_parameters();
     HoldsGradients: zero_grad() requires_grad_(_flag);
     Moves: to(_device) cuda() cpu();
 }

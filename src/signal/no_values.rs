@@ -56,9 +56,22 @@ pub trait NamesValues {
     fn never() -> Self::Out;
 }
 
+/// What a tensor would have to be to say whether it has a gradient.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a weight stands still where `trainer.freeze(\"hidden\")?` names its layer, or `#[with(trainable = false)]` is above the field",
+    label = "a tensor has a gradient if the operations on it are on a tape: `x.trace(..)`"
+)]
+pub trait WantsGradient {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
 elsewhere! {
     NotOfTensors:
     NamesValues: item() numpy() tolist();
+    WantsGradient: requires_grad_(_flag) detach();
 }
 
 impl<S: Shape, E: Unit, D: Storage<E>, T> NotOfTensors for Tensor<S, E, D, T> {}

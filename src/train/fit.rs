@@ -1,4 +1,4 @@
-use crate::error::Error;
+use crate::{error::Error, just_the_type::no_new};
 
 /// How long and in what pieces to train: the arguments of Keras's `fit`, with its defaults.
 ///
@@ -52,6 +52,8 @@ impl Default for Fit {
         }
     }
 }
+
+no_new!(Fit: "it is made of a number of epochs: `Fit::epochs(10)`");
 
 impl Fit {
     /// The defaults, with a number of epochs.

@@ -16,7 +16,7 @@ use crate::{
 /// what the model gives.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no metric of the model `{M}` with the targets `{Y}`",
-    label = "a metric is a value, `BinaryAccuracy::default()`: `SparseCategoricalAccuracy` for class ids, `Ids<..>`, `CategoricalAccuracy` for one-hot rows; others want targets of the shape that the model gives"
+    label = "a metric is a value, `BinaryAccuracy::default()`: `SparseCategoricalAccuracy` for class ids, `Ids<..>`, `CategoricalAccuracy` for one-hot rows; others want targets of the shape that the model gives; a loss is a metric as `MeanLoss(..)`"
 )]
 pub trait Measures<M: Model<E, D>, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The metric as a trainer holds it; `None` for a model of several outputs.

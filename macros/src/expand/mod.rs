@@ -104,27 +104,25 @@ fn without(model: &Model) -> TokenStream {
     let this = model.this_at(span);
     let predicates = clause.map(|clause| &clause.predicates).into_iter().flatten();
     let predicates = quote!(#(#predicates,)*);
+    let traits = [
+        ("Untrained", "Trains"),
+        ("Unsaved", "Saves"),
+        ("Unasked", "Answers"),
+        ("Unlisted", "Lists"),
+    ];
     // All at the name of the struct: where trait, struct and bound are is shown.
-    quote_spanned! {span =>
-        impl #generics ::kerata::model::Untrained for #this
-        where
-            #predicates
-            for<'kerata> #this: ::kerata::model::Trains<'kerata>,
-        {
+    let each = traits.map(|(has, bound)| {
+        let [has, bound] = [has, bound].map(|name| syn::Ident::new(name, span));
+        quote_spanned! {span =>
+            impl #generics ::kerata::model::#has for #this
+            where
+                #predicates
+                for<'kerata> #this: ::kerata::model::#bound<'kerata>,
+            {
+            }
         }
-        impl #generics ::kerata::model::Unsaved for #this
-        where
-            #predicates
-            for<'kerata> #this: ::kerata::model::Saves<'kerata>,
-        {
-        }
-        impl #generics ::kerata::model::Unasked for #this
-        where
-            #predicates
-            for<'kerata> #this: ::kerata::model::Answers<'kerata>,
-        {
-        }
-    }
+    });
+    each.into_iter().collect()
 }
 
 impl Model {

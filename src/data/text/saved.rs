@@ -16,7 +16,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not saved with a model",
     label = "not among what makes the inputs of a model",
-    note = "a `TextVectorization`, `StringLookup`, `CategoryEncoding` or `Vocabulary` is, and a tuple of them"
+    note = "a `TextVectorization`, `StringLookup`, `CategoryEncoding` or `Vocabulary` is, and a tuple of them: `let words: Vocabulary = net.load_with(..)?`"
 )]
 pub trait Preprocessing: Sized {
     /// The configs.
@@ -41,6 +41,7 @@ fn check_count(expected: usize, configs: &[Config]) -> Result<(), Error> {
 
 macro_rules! one {
     ($($layer:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Preprocessing for $layer {
             fn configs(&self) -> Result<Vec<Config>, Error> {
                 Ok(vec![self.config()])
@@ -56,6 +57,7 @@ macro_rules! one {
 one!(TextVectorization StringLookup CategoryEncoding);
 
 /// It is no class of Keras's, so its config is what [`Vocabulary::save`] writes.
+#[diagnostic::do_not_recommend]
 impl Preprocessing for Vocabulary {
     fn configs(&self) -> Result<Vec<Config>, Error> {
         let config = serde_json::to_value(self).map_err(|e| Error::Json(e.to_string()))?;
@@ -77,6 +79,7 @@ const VOCABULARY: &str = "Vocabulary";
 
 macro_rules! side_by_side {
     ($($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
         impl<$($S: Preprocessing),*> Preprocessing for ($($S,)*) {
             fn configs(&self) -> Result<Vec<Config>, Error> {
                 Ok([$(self.$at.configs()?),*].concat())

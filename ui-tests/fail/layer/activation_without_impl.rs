@@ -2,7 +2,7 @@
 //~ `Swish` is no activation
 use kerata::{Batch, Dense, model};
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Swish;
 
 #[model(input = (Batch, 4))]
