@@ -53,13 +53,15 @@ impl Parse for Arguments {
         let known = ["input", "output", "outputs", "element", "device", "keras", "embed", "unmask"];
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
-                "input" => all.input = Some(value(input)?),
-                "output" => all.output = Some(output(input)?),
+                "input" => all.input = Some(whole(key, input, value)?),
+                "output" => all.output = Some(whole(key, input, output)?),
                 "outputs" if plural && input.peek(Token![=]) => all.output = Some(output(input)?),
                 "outputs" => all.outputs = fields(input)?,
                 "element" => {
-                    all.element =
-                        Some(literal(input, "the element is a type: write `element = f64`")?)
+                    // What was meant is that of the layers.
+                    let (element, wrong) = element(input)?;
+                    all.element = Some(element);
+                    wrong.map_or(Ok(()), Err)?;
                 }
                 "keras" => all.keras = Some(value(input)?),
                 "embed" => all.embed = flag(key, input)?,
@@ -147,6 +149,13 @@ pub(crate) fn arguments(
         if input.peek(Token![;]) {
             errors.push(input.span(), "arguments stand behind a `,` each, not behind a `;`");
             input.parse::<Token![;]>()?;
+        } else if input.peek(Token![->]) && known.contains(&"output") {
+            let span = input.parse::<Token![->]>()?.spans[0];
+            let message = format!(
+                "what a model gives is an argument of its own: write `, output = {}`",
+                text(&rest(input)?)
+            );
+            errors.push(span, message);
         } else if !input.is_empty() && input.parse::<Token![,]>().is_err() {
             errors.push(input.span(), "a `,` is missing in front of this argument");
         }
@@ -172,6 +181,31 @@ fn meant(place: &str, key: &Ident) -> Option<String> {
 }
 
 const SEVERAL_OUTPUTS: &str = "several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`";
+
+/// A shape as `read` reads it, behind which there is no more of it, `= Batch, 2`.
+fn whole(
+    key: &str,
+    input: ParseStream,
+    read: impl Fn(ParseStream) -> syn::Result<Signal>,
+) -> syn::Result<Signal> {
+    let behind = input.fork();
+    behind.parse::<Option<Token![=]>>()?;
+    let (span, mut sizes) = (behind.span(), text(&rest(&behind)?));
+    let signal = read(input)?;
+    let mut is_whole = true;
+    while input.peek(Token![,]) && (input.peek2(Lit) || input.peek2(Token![_])) {
+        input.parse::<Token![,]>()?;
+        sizes = format!("{sizes}, {}", text(&rest(input)?));
+        is_whole = false;
+    }
+    match is_whole {
+        true => Ok(signal),
+        false => {
+            let message = format!("a shape stands in brackets: write `{key} = ({sizes})`");
+            Err(syn::Error::new(span, message))
+        }
+    }
+}
 
 /// `= (Batch, 2)`.
 fn output(input: ParseStream) -> syn::Result<Signal> {
@@ -327,6 +361,21 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
 /// A value of one kind; else the message.
 fn literal<T: Parse>(input: ParseStream, message: &str) -> syn::Result<T> {
     value(input).map_err(|error| syn::Error::new(error.span(), message))
+}
+
+/// `= f64`.
+fn element(input: ParseStream) -> syn::Result<(Type, Option<syn::Error>)> {
+    let element: Type = literal(input, "the element is a type: write `element = f64`")?;
+    let spelled = |name: &str| matches!(&element, Type::Path(path) if path.path.is_ident(name));
+    let names = [("float64", "f64"), ("double", "f64"), ("float32", "f32"), ("float", "f32")];
+    match names.into_iter().find(|(name, _)| spelled(name)) {
+        Some((name, meant)) => {
+            let message = format!("`{name}` is called `{meant}`: write `element = {meant}`");
+            let wrong = syn::Error::new(element.span(), message);
+            Ok((syn::parse_str(meant)?, Some(wrong)))
+        }
+        None => Ok((element, None)),
+    }
 }
 
 /// What `#[again(..)]` says.

@@ -19,7 +19,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "images are needed here, `(Batch, Height, Width, Channels)`, but `{Self}` arrives",
     label = "this layer takes images",
-    note = "channels come last, also where there is one: `(Batch, 28, 28, 1)`; a sequence goes through `Conv1d`, `MaxPool1d` and their like"
+    note = "channels come last, also where there is one: `(Batch, 28, 28, 1)`; a sequence goes through `Conv1d`, `MaxPool1d` and their like; of several inputs `#[from(input.0)]` takes one"
 )]
 pub trait Images: Signal {
     /// The batch dimension.

@@ -285,7 +285,7 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
     message = "token ids are needed here, `Ids<(Batch, Length)>`, but `{Self}` arrives",
     label = "this layer looks up token ids",
     note = "ids are whole numbers, `usize`, and are declared as such: `#[model(input = Ids<(Batch, Length)>)]`",
-    note = "one-hot rows need no `Embedding`: feed them to the next layer as they are, or turn them into ids"
+    note = "one-hot rows need no `Embedding`: feed them to the next layer as they are, or turn them into ids; of several inputs `#[from(input.0)]` takes one"
 )]
 pub trait TokenIds: Signal {
     /// The batch dimension.

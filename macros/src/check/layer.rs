@@ -15,7 +15,7 @@ use crate::{
     parse::With,
     rules,
     signal::last_name,
-    spelling::{self, Belongs, Refused},
+    spelling::{self, Belongs, Refused, text},
 };
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
@@ -216,7 +216,7 @@ fn in_type_of(keys: &[&str], line: &str) -> String {
 fn short_name(ty: &Type) -> String {
     match ty {
         Type::Path(path) => last_name(&path.path),
-        other => quote!(#other).to_string(),
+        other => text(other),
     }
 }
 

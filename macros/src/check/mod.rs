@@ -187,6 +187,16 @@ impl Model {
 
     fn layers(&mut self, outputs: &[Ident]) {
         let generic = self.is_generic();
+        self.item.attrs.retain(|attribute| {
+            let of_field =
+                ["with", "from", "again"].into_iter().find(|name| attribute.path().is_ident(name));
+            if let Some(name) = of_field {
+                let message =
+                    format!("`#[{name}(..)]` is for a layer: write it in front of a field");
+                self.errors.push(attribute.span(), message);
+            }
+            of_field.is_none()
+        });
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
         let (count, told) = (fields.len(), Default::default());

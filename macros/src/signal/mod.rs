@@ -87,6 +87,10 @@ impl Signal {
                         *span,
                         "a mask says which time steps are real: write `Masked<(Batch, Length, ..)>`",
                     ),
+                    (Self::Wrapped(within, _), "Masked") if last_name(within) == "Ids" => {
+                        let message = "ids get their mask from the `Embedding` behind them, `Embedding<10_000, 16, MaskZero>`: write `Ids<(Batch, 10)>`";
+                        errors.push(inner.span(), message);
+                    }
                     (Self::Wrapped(..) | Self::Several(..), "Masked" | "Ids") => {
                         errors.push(inner.span(), "a shape is needed here, such as `(Batch, 10)`");
                     }

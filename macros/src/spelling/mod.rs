@@ -276,11 +276,20 @@ impl Spelling<'_> {
         refused(at, problem, hint)
     }
 
-    /// A layer of `f32` in a model of another element.
+    /// A layer of `f32` in a model of another element, or the other way round.
     fn element(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
         let element = |parameter: &table::Parameter| parameter.kind == Kind::Type(Class::Element);
         let place = layer.parameters.iter().position(element)?;
         let Type::Path(path) = self.element else { return None };
+        if path.path.is_ident("f32") && given.get(place).is_some_and(|of| of.text == "f64") {
+            let problem = "the numbers of this layer are `f64`, those of the model `f32`: write `element = f64` in `#[model(..)]`";
+            let at = argument_tokens(ty, place).filter(|_| !self.told.replace(true));
+            return Some(Refused::new(
+                at.unwrap_or_default(),
+                problem.to_owned(),
+                TokenStream::new(),
+            ));
+        }
         let generic = |path: &Path| {
             self.generics.type_params().any(|parameter| path.is_ident(&parameter.ident))
         };

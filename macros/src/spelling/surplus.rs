@@ -23,6 +23,8 @@ pub(super) fn meant(
         .or_else(|| without_batch(layer, given))
         .or_else(|| swapped(layer, given, place))
         .or_else(|| padding(layer, given, place))
+        .or_else(|| several(layer, given, place))
+        .or_else(|| sources(layer, given))
         .or_else(|| setting(layer, given, place))?;
     Some(Refused { line, ..Refused::new(at.clone(), problem, TokenStream::new()) })
 }
@@ -93,6 +95,36 @@ fn padding(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
     let axes = layer.name.chars().find(char::is_ascii_digit).unwrap_or('2');
     let problem = format!(
         "the padding is `Valid` or `Same`; {zeros} at each side is a layer in front, `ZeroPadding{axes}d<{zeros}>`"
+    );
+    Some((problem, None))
+}
+
+/// PyTorch's `num_layers=2`, in place of the kind of output.
+fn several(layer: &Known, given: &[Argument], place: usize) -> Option<Meant> {
+    let is_output = layer.parameters.get(place)?.kind == Kind::Type(Class::Returns);
+    let [features, units, _] = given else { return None };
+    let What::Number(layers @ 2..=6) = given[place].what else { return None };
+    if !is_output {
+        return None;
+    }
+    let (name, units) = (layer.name, &units.text);
+    let mut all = vec![format!("{name}<{units}, {units}, Sequences>"); layers];
+    all[0] = format!("{name}<{}, {units}, Sequences>", features.text);
+    all[layers - 1] = format!("{name}<{units}, {units}>");
+    let problem = format!("{layers} layers are written one by one");
+    Some((problem, Some(format!("StackedRnn<({})>", all.join(", ")))))
+}
+
+/// `Add<first, input>`.
+fn sources(layer: &Known, given: &[Argument]) -> Option<Meant> {
+    if !layer.parameters.is_empty() || !given.iter().all(|of| matches!(of.what, What::Small)) {
+        return None;
+    }
+    let names: Vec<&str> = given.iter().map(|of| of.text.as_str()).collect();
+    let problem = format!(
+        "what a layer takes is named in front of it: write `#[from({})] name: {}`",
+        names.join(", "),
+        layer.name
     );
     Some((problem, None))
 }

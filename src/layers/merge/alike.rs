@@ -107,7 +107,7 @@ impl<S: Sequence> Mergeable for Masked<S> {
 #[diagnostic::on_unimplemented(
     message = "inputs of one shape are needed here, but `{Self}` and `{Other}` arrive",
     label = "this layer merges inputs of one shape, all masked or none",
-    note = "a convolution with `Same` keeps the size of an image, `UpSampling2d`, `ZeroPadding2d` and `Cropping2d` change it; `Unmask` drops a mask on purpose"
+    note = "a convolution with `Same` keeps the size of an image, `UpSampling2d`, `ZeroPadding2d` and `Cropping2d` change it, and a `Conv2d<_, N, 1>` gives it `N` channels; `Unmask` drops a mask on purpose"
 )]
 pub trait LikeOther<Other: Signal>: Mergeable {
     /// The data of the other, which is of the same type.
