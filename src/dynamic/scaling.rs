@@ -135,8 +135,8 @@ pub(crate) struct Standardise {
     invert: bool,
     /// The mean and the variance, where the config says them.
     given: Option<[(Vec<f32>, Vec<usize>); 2]>,
-    /// The sizes along the axes, each axis from the front.
-    kept: Vec<(usize, usize)>,
+    /// The sizes along the axes, in order; empty until it is built.
+    kept: Vec<usize>,
     weights: Weights,
 }
 
@@ -202,8 +202,8 @@ impl Standardise {
         sizes: &[usize],
     ) -> Result<(Vec<f32>, Vec<usize>), Error> {
         let mut shape = vec![1; sizes.len()];
-        // As many of the kept axes as there are dimensions, from the last one on.
-        for (size, &(axis, _)) in own.iter().rev().zip(self.kept.iter().rev()) {
+        // As many of the axes as there are dimensions, from the last one on.
+        for (size, axis) in own.iter().rev().zip(self.axes(sizes.len())?.into_iter().rev()) {
             shape[axis] = *size;
         }
         if values.len() != shape.iter().product::<usize>() {
@@ -216,9 +216,15 @@ impl Standardise {
 impl OneToOne for Standardise {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::numbers(arrives)?;
-        self.axes(arrives.rank())?;
-        for &(axis, size) in &self.kept {
-            if arrives.sizes.get(axis).copied().flatten().is_some_and(|other| other != size) {
+        let axes = self.axes(arrives.rank())?;
+        if !self.kept.is_empty() && axes.len() != self.kept.len() {
+            let (needed, found) = (self.kept.len(), axes.len());
+            return Err(refused(format!(
+                "{needed} axes are needed, and `{arrives}` has {found} of them"
+            )));
+        }
+        for (axis, &size) in axes.into_iter().zip(&self.kept) {
+            if arrives.sizes[axis].is_some_and(|other| other != size) {
                 return Err(refused(format!(
                     "axis {axis} of size {size} is needed, not `{arrives}`"
                 )));
@@ -232,11 +238,11 @@ impl OneToOne for Standardise {
         let size = |axis: usize| {
             let unknown =
                 || refused(format!("the size of axis {axis} of `{arrives}` is not known"));
-            Ok((axis, arrives.sizes[axis].ok_or_else(unknown)?))
+            arrives.sizes[axis].ok_or_else(unknown)
         };
         self.kept = axes.into_iter().map(size).collect::<Result<_, Error>>()?;
         if self.given.is_none() {
-            let sizes: Vec<usize> = self.kept.iter().map(|(_, size)| *size).collect();
+            let sizes = self.kept.clone();
             self.weights = Weights::draw(
                 dev,
                 &[
@@ -254,7 +260,7 @@ impl OneToOne for Standardise {
         let [mut mean, mut variance] = match &self.given {
             Some(given) => given.clone(),
             None => {
-                let own: Vec<usize> = self.kept.iter().map(|(_, size)| *size).collect();
+                let own = &self.kept;
                 let of =
                     |name| Ok::<_, Error>((to_values(&self.weights.flat(name)?)?, own.clone()));
                 [of("mean")?, of("variance")?]

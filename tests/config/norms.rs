@@ -125,3 +125,33 @@ fn steps_of_a_padded_sequence_are_not_normalised_together() {
         assert!(as_keras.run(masked.clone()).unwrap().mask().is_some());
     }
 }
+
+/// Of other numbers of dimensions, one after the other, by the same layer.
+#[test]
+fn axes_are_those_of_what_arrives() {
+    let given = r#"{"class_name": "Normalization", "config":
+        {"axis": -1, "mean": [1.0, 2.0, 3.0], "variance": [1.0, 1.0, 1.0]}}"#;
+    let values = |n: usize| (0..n).map(|i| i as f32).collect::<Vec<_>>();
+    let mean_of = |i: usize| (i % 3 + 1) as f32;
+    let config: Config = given.parse().unwrap();
+    for order in [[[2, 5, 3].as_slice(), &[2, 3]], [&[2, 3], &[2, 3, 3]]] {
+        let mut layer = layer_from_config(&config, &CustomObjects::new()).unwrap();
+        for sizes in order {
+            let x = values(sizes.iter().product());
+            let expected: Vec<f32> = x.iter().enumerate().map(|(i, x)| x - mean_of(i)).collect();
+            let y = layer.run(DynamicValue::numbers(sizes.to_vec(), x).unwrap()).unwrap();
+            assert_eq!(y.values(), expected, "{sizes:?} of {order:?}");
+        }
+    }
+    // Measured ones are of so many features, wherever they stand.
+    let config: Config =
+        r#"{"class_name": "Normalization", "config": {"axis": -1}}"#.parse().unwrap();
+    let mut layer = layer_from_config(&config, &CustomObjects::new()).unwrap();
+    let zeros = |sizes: &[usize]| {
+        DynamicValue::numbers(sizes.to_vec(), vec![0.0; sizes.iter().product()]).unwrap()
+    };
+    assert!(layer.run(zeros(&[2, 3])).is_ok());
+    assert!(layer.run(zeros(&[2, 4, 3])).is_ok());
+    let error = layer.run(zeros(&[2, 3, 4])).unwrap_err().to_string();
+    assert!(error.contains("axis 2 of size 3 is needed"), "{error}");
+}
