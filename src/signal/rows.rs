@@ -29,7 +29,13 @@ pub(super) fn lengthened<S: Sequence, E: Element, D: Backend<E>>(
     if mask.length() == length {
         return Ok(part.clone());
     }
-    let row = |size: usize| elements_of(values).map(|n| n / mask.as_slice().len().max(1) * size);
+    // Not by the number of values, which is 0 where all rows are empty.
+    let mut row = sizes;
+    row[0] = 1;
+    let mut row = |steps: usize| {
+        row[1] = steps;
+        elements(row.as_ref())
+    };
     let (short, long) = (row(mask.length())?, row(length)?);
     let (from, mut to) = (to_values(values)?, Vec::new());
     let mut keep = Vec::new();
