@@ -103,8 +103,9 @@ impl RowLoss for CategoricalHinge {
     fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let right: f64 = p.iter().zip(y).map(|(p, y)| p * y).sum();
         let wrong = |i: usize| (1.0 - y[i]) * p[i];
-        let most =
-            (0..p.len()).map(wrong).fold(f64::NEG_INFINITY, |a, b| if b < a { a } else { b });
+        // NaN of any class, as of an infinite right one, is that of all.
+        let larger = |a: f64, b: f64| if b < a || a.is_nan() { a } else { b };
+        let most = (0..p.len()).map(wrong).fold(f64::NEG_INFINITY, larger);
         let missing = most - right + 1.0;
         if missing <= 0.0 {
             return 0.0;

@@ -180,7 +180,13 @@ impl RowMetric for R2Score {
     }
 
     fn value(&self, sums: &Sums) -> f64 {
-        let variances = || sums.of_values.iter().map(|[w, y, squares, _]| squares - y * y / w);
+        // Below what the sums are rounded by, all values are equal.
+        let rounding = 4.0 * f64::EPSILON * sums.count.sqrt();
+        let variance = |[w, y, squares, _]: &[f64; 4]| {
+            let variance = squares - y * y / w;
+            if variance <= rounding * squares { 0.0 } else { variance }
+        };
+        let variances = || sums.of_values.iter().map(variance);
         let scores = sums.of_values.iter().zip(variances()).map(|([.., error], variance)| {
             let score = 1.0 - error / variance;
             if score.is_infinite() { 0.0 } else { score }

@@ -132,3 +132,14 @@ fn the_generalized_cross_entropy_of_a_label_with_no_probability() {
     let history = trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(2) }).unwrap();
     assert_eq!(history.get("loss"), Some(&[2.0, 2.0][..]));
 }
+
+#[test]
+fn an_infinite_right_class_is_told_at_any_place() {
+    let dev = Cpu::default();
+    for at in 0..3 {
+        let (mut p, mut y) = ([[0.5_f32; 3]], [[0.0_f32; 3]]);
+        (p[0][at], y[0][at]) = (f32::INFINITY, 1.0);
+        let loss = CategoricalHinge.compute(dev.tensor(p), dev.tensor(y)).unwrap();
+        assert!(loss.array().is_nan(), "{at}");
+    }
+}

@@ -4,7 +4,7 @@ use kerata::{
     Batch, Const, Cpu, Error, Ids, Mask, Masked, Tensor,
     loss::SparseCategoricalCrossentropy,
     metric::{
-        IgnoreClass, IoU, MeanIoU, MeanLoss, Metric, Named, SparseCategoricalAccuracy,
+        IgnoreClass, IoU, MeanIoU, MeanLoss, Metric, Named, R2Score, SparseCategoricalAccuracy,
         SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy, update,
     },
     prelude::*,
@@ -105,4 +105,28 @@ fn of_few_classes_all_are_among_the_first_five() {
     let (mut state, top) = (Default::default(), TopKCategoricalAccuracy::default());
     update::<Rows, Rows, f32, Cpu, _>(&mut state, &top, p, &y, &Unweighted).unwrap();
     close(Metric::<Rows, Rows>::result(&top, &state), 1.0);
+}
+
+/// Their variance is 0 but for rounding, and the score that Keras gives where it is.
+#[test]
+fn equal_targets_have_no_variance() {
+    let dev = Cpu::default();
+    for (value, rows) in [(0.1_f32, 1000), (0.3, 7), (0.1, 3), (1e6, 50)] {
+        let of = |value: f32| -> Tensor<(Batch, Const<1>), f32, Cpu> {
+            dev.tensor_from_vec(vec![value; rows], (rows, Const))
+        };
+        let (metric, mut state) = (R2Score::default(), Default::default());
+        let target = of(value);
+        update::<(Batch, Const<1>), (Batch, Const<1>), _, _, _>(
+            &mut state,
+            &metric,
+            of(value + 0.25),
+            &target,
+            &Unweighted,
+        )
+        .unwrap();
+        let score =
+            <R2Score as Metric<(Batch, Const<1>), (Batch, Const<1>)>>::result(&metric, &state);
+        assert_eq!(score, 0.0, "{value} {rows}");
+    }
 }
