@@ -71,6 +71,9 @@ impl OneToOne for Dropping {
     }
 
     fn train(&mut self, x: Flow) -> Result<Flow, Error> {
+        if self.rate == 0.0 {
+            return Ok(x);
+        }
         let x = x.numbers()?;
         let mask = x.mask.clone();
         let Some(drawn) = &self.drawn else {

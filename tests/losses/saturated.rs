@@ -269,3 +269,22 @@ fn the_head_of_a_segmentation() {
     let gradient = loss.backward().get(&conv.bias).array();
     close("conv", &gradient, &[0.0]);
 }
+
+#[model(input = (Batch, 2), output = (Batch, 3))]
+struct Dropped {
+    head: Dense<_, 3, Softmax>,
+    drop: kerata::Dropout<0>,
+}
+
+/// A dropout of nothing leaves the way back to the logits.
+#[test]
+fn nothing_is_dropped_in_front_of_the_loss() {
+    let mut model = Dropped::build(&Cpu::default()).unwrap();
+    model.head = head(1.0);
+    let loss = SparseCategoricalCrossentropy::default();
+    let mut trainer = Trainer::new(model, loss, Sgd::new(1e-9)).unwrap();
+    let data = InMemory::new(X.to_vec(), LABELS.to_vec()).unwrap();
+    let history = trainer.fit(&data, &Fit { progress: false, ..Fit::default() }).unwrap();
+    let expected = cases()["sparse"]["loss"].as_f64().unwrap();
+    assert!((history.last("loss").unwrap() - expected).abs() < 1e-3, "{history:?}");
+}
