@@ -74,11 +74,14 @@ impl LearningRate {
     /// The learning rate of a step; `step` is the number of steps that were made before it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a schedule gives a rate that is negative or not finite.
+    /// [`Error::Invalid`] if a schedule gives a rate that is negative or not finite, or has settings that make no sense.
     pub fn at(&self, step: usize) -> Result<f64, Error> {
         let rate = match &self.0 {
             Kind::Constant(rate) | Kind::Changed(rate) => *rate,
-            Kind::Schedule(schedule) => schedule.rate(step),
+            Kind::Schedule(schedule) => {
+                schedule.check()?;
+                schedule.rate(step)
+            }
         };
         not_negative(rate)
     }

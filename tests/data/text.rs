@@ -363,3 +363,19 @@ fn a_model_is_saved_with_its_vocabulary_however_long() {
     assert_eq!(net.load_with::<Vocabulary>(&file).unwrap(), long);
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn frequencies_of_another_setting_are_refused() {
+    let mut lookup = StringLookup::default();
+    lookup.adapt([["a", "b"], ["a", "c"]]).unwrap();
+    lookup.output_mode = OutputMode::TfIdf;
+    let error = lookup.vector(&["a", "c"]).unwrap_err().to_string();
+    assert!(error.contains("adapt again"), "{error}");
+    lookup.adapt([["a", "b"], ["a", "c"]]).unwrap();
+    assert!(lookup.vector(&["a", "c"]).is_ok());
+    lookup.num_oov_indices = 0;
+    assert!(lookup.vector(&["a", "c"]).is_err());
+    let mut given = StringLookup { output_mode: OutputMode::TfIdf, ..StringLookup::default() };
+    let error = given.set_vocabulary_with_idf(["a", "b"], &[1.0, f32::NAN]).unwrap_err();
+    assert_eq!(error.to_string(), "inverse document frequency 1 is NaN, which is not finite");
+}

@@ -137,7 +137,7 @@ impl StringLookup {
     /// Takes a vocabulary with the inverse document frequency of each word.
     ///
     /// # Errors
-    /// Those of [`set_vocabulary`](Self::set_vocabulary); [`Error::Mismatch`] if there are not as many weights as words.
+    /// Those of [`set_vocabulary`](Self::set_vocabulary); [`Error::Mismatch`] if there are not as many weights as words; [`Error::NonFinite`].
     pub fn set_vocabulary_with_idf<T: Into<String>>(
         &mut self,
         words: impl IntoIterator<Item = T>,
@@ -157,6 +157,11 @@ impl StringLookup {
         if let Some(weights) = idf_weights.filter(|weights| weights.len() != words.len()) {
             let what = "the number of inverse document frequencies";
             return Err(Error::mismatch(what, words.len(), weights.len()));
+        }
+        let infinite = |weight: &f32| !weight.is_finite();
+        if let Some(index) = idf_weights.unwrap_or(&[]).iter().position(infinite) {
+            let value = idf_weights.unwrap_or(&[])[index].into();
+            return Err(Error::NonFinite { what: "inverse document frequency", index, value });
         }
         let special = self.special_tokens();
         let with_special = words.starts_with(&special);
@@ -290,6 +295,11 @@ impl StringLookup {
         let depth = self.max_tokens.filter(|_| self.pad_to_max_tokens).unwrap_or(size);
         let mut vector = encoded(ids.into_iter().map(|id| (id, 1.0)), depth, self.output_mode)?;
         if self.output_mode == OutputMode::TfIdf {
+            // The settings are public fields.
+            if self.learned.idf_weights.len() != size {
+                let expected = "it, or the special tokens, were others when the vocabulary was learned: adapt again";
+                return Err(Error::invalid("output_mode", "TfIdf", expected));
+            }
             // Behind the words, where a vector is longer, it is 0.
             vector
                 .iter_mut()
