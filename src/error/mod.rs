@@ -101,7 +101,7 @@ pub enum Error {
     #[error(
         "the data ended after {found} batches of the epoch{}",
         match expected {
-            Some(expected) => format!(", which is to have {expected} (`steps_per_epoch`)"),
+            Some(expected) => format!(", which is to have {expected} (`{setting}`)"),
             None => ": the stream was read to its end before; one that opens anew, `Stream::new`, can be read again".into(),
         }
     )]
@@ -110,6 +110,8 @@ pub enum Error {
         found: usize,
         /// How many there were to be, if that was said.
         expected: Option<usize>,
+        /// What says so: `steps_per_epoch`, or `validation_steps`.
+        setting: &'static str,
     },
 
     /// Reading the data failed: what a source of yours says.

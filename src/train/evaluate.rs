@@ -73,7 +73,7 @@ where
     }
     match order.steps {
         Some(expected) if found < expected => {
-            Err(Error::DataEnded { found, expected: Some(expected) })
+            Err(Error::DataEnded { found, expected: Some(expected), setting: "validation_steps" })
         }
         _ if totals.is_empty() => Err(Error::Empty("the dataset")),
         _ => match ranks {

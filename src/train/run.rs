@@ -237,7 +237,11 @@ where
                 break;
             }
             let Some(batch) = batch else {
-                let ended = Error::DataEnded { found: number, expected: order.steps };
+                let ended = Error::DataEnded {
+                    found: number,
+                    expected: order.steps,
+                    setting: "steps_per_epoch",
+                };
                 let fails = order.steps.is_some() && epochs_before == 0;
                 return if fails { Err(ended) } else { Ok(()) };
             };

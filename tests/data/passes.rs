@@ -54,7 +54,7 @@ fn epochs_go_on_in_data_in_memory_as_in_keras() {
     assert_ne!(second.last("loss"), Some(history.get("loss").unwrap()[1]));
     // An epoch of more batches than there are has never been one.
     let error = trainer.fit(&data, &Fit { steps_per_epoch: Some(5), ..fit }).unwrap_err();
-    assert_eq!(error, Error::DataEnded { found: 4, expected: Some(5) });
+    assert_eq!(error, Error::DataEnded { found: 4, expected: Some(5), setting: "steps_per_epoch" });
 }
 
 #[test]

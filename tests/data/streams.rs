@@ -134,7 +134,10 @@ fn validation_reads_its_steps() {
     let measured = trainer.evaluate(&eight, 4).unwrap();
     assert_eq!(history.last("val_loss"), Some(measured[0].1));
     let error = trainer.fit_validated(&data, &data, &Fit { validation_steps: Some(9), ..first });
-    assert_eq!(error.unwrap_err(), Error::DataEnded { found: 6, expected: Some(9) });
+    assert_eq!(
+        error.unwrap_err(),
+        Error::DataEnded { found: 6, expected: Some(9), setting: "validation_steps" }
+    );
     let error = trainer.fit(&data, &Fit { steps_per_epoch: Some(0), ..first }).unwrap_err();
     assert_eq!(error.to_string(), "steps_per_epoch is 0: it must be at least 1");
 }

@@ -63,7 +63,11 @@ impl<T, F: FnMut(&Order) -> Option<Result<T, Error>>> Iterator for Epoch<F> {
         self.found += 1;
         match batch {
             // Of a closed channel there is no epoch at all, which is not one of no batches.
-            None if found == 0 => Some(Err(Error::DataEnded { found, expected: self.order.steps })),
+            None if found == 0 => Some(Err(Error::DataEnded {
+                found,
+                expected: self.order.steps,
+                setting: "steps_per_epoch",
+            })),
             batch => batch,
         }
     }
