@@ -11,10 +11,12 @@
 //! weight of 2 counts twice. Where no position is left, both are 0.
 
 mod mean;
+mod per_step;
 mod product;
 mod weights;
 
 pub use mean::Mean;
+pub use per_step::PerStep;
 pub use product::{MultiplyWeights, Product};
 pub use weights::Weights;
 
@@ -35,33 +37,6 @@ pub struct Unweighted;
 /// sizes happen to agree. A weight below 0 turns the loss of its sample around, as in Keras: so an advantage weights an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerSample(pub Vec<f32>);
-
-/// One weight a time step, row by row. What stands in the padding need not be a number: of a model whose output is masked, a batch
-/// is checked when its mask is known, and of any other model all weights when the training begins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PerStep {
-    weights: Vec<f32>,
-    length: usize,
-}
-
-impl<const L: usize> From<Vec<[f32; L]>> for PerStep {
-    fn from(rows: Vec<[f32; L]>) -> Self {
-        Self { weights: rows.into_flattened(), length: L }
-    }
-}
-
-impl PerStep {
-    /// Weights for rows of `length` steps.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the last row is not full.
-    pub fn new(weights: Vec<f32>, length: usize) -> Result<Self, Error> {
-        if weights.len().checked_rem(length).unwrap_or(weights.len()) != 0 {
-            return Err(Error::mismatch("the steps of a row of weights", length, weights.len()));
-        }
-        Ok(Self { weights, length })
-    }
-}
 
 /// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] (or a `Vec` of numbers) or [`PerStep`].
 ///
@@ -176,7 +151,7 @@ macro_rules! plain {
                 let Some((outer, inner)) = sizes.split_at_checked(1) else {
                     return Err(Error::mismatch(what, 0, self.len()));
                 };
-                repeat(what, self, outer, inner)
+                repeated(what, self, outer, inner)
             }
 
             fn check(&self, samples: usize) -> Result<(), Error> {
@@ -197,31 +172,7 @@ macro_rules! plain {
 }
 plain!(f32 f64);
 
-#[diagnostic::do_not_recommend]
-impl SampleWeights for PerStep {
-    fn samples(&self) -> Option<usize> {
-        Some(self.weights.len() / self.length.max(1))
-    }
-
-    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
-        let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
-        let weights = collected(&[rows.len(), self.length], rows.iter().flat_map(row))?;
-        Ok(Self { weights, length: self.length })
-    }
-
-    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        let what = "the steps of a row of weights";
-        let Some((outer, inner)) = sizes.split_at_checked(2) else {
-            return Err(Error::mismatch(what, 0, self.length));
-        };
-        if outer[1] != self.length {
-            return Err(Error::mismatch(what, outer[1], self.length));
-        }
-        repeat("the number of step weights", &self.weights, outer, inner)
-    }
-}
-
-fn repeat<W: Copy + Into<f64>>(
+fn repeated<W: Copy + Into<f64>>(
     what: &'static str,
     weights: &[W],
     outer: &[usize],

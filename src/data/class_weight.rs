@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     reduce::{MultiplyWeights, PerSample, PerStep, SampleWeights},
     shape::Dim,
-    signal::{Ids, Signal},
+    signal::{Ids, NO_LABEL, Signal},
 };
 
 /// Targets that are classes: labels, or one-hot rows.
@@ -33,6 +33,12 @@ pub trait ClassTargets: Signal {
     /// # Errors
     /// [`Error::Mismatch`] if the last sample is not full.
     fn weights(weights: Vec<f32>, positions: usize) -> Result<Self::Weights, Error>;
+
+    /// The same weights, of samples of these lengths with padding behind them.
+    #[doc(hidden)]
+    fn of_lengths(weights: Self::Weights, _lengths: Vec<usize>) -> Self::Weights {
+        weights
+    }
 }
 
 impl<B: Dim> ClassTargets for Ids<(B,)> {
@@ -58,6 +64,10 @@ impl<B: Dim, L: Dim> ClassTargets for Ids<(B, L)> {
     fn weights(weights: Vec<f32>, positions: usize) -> Result<PerStep, Error> {
         PerStep::new(weights, positions)
     }
+
+    fn of_lengths(weights: PerStep, lengths: Vec<usize>) -> PerStep {
+        weights.of_lengths(lengths)
+    }
 }
 
 impl<B: Dim, const V: usize> ClassTargets for (B, Const<V>) {
@@ -65,6 +75,10 @@ impl<B: Dim, const V: usize> ClassTargets for (B, Const<V>) {
 
     fn classes(targets: &Tensor<(B, Const<V>), f32, Cpu>) -> Result<(Vec<usize>, usize), Error> {
         let values = to_values(targets)?;
+        if let Some(index) = values.iter().position(|value| value.is_nan()) {
+            let value = values[index].into();
+            return Err(Error::NonFinite { what: "class target", index, value });
+        }
         let class = |row: &[f32]| match row {
             // A single value is the class itself, 0 or 1.
             [value] => value.round().max(0.0) as usize,
@@ -122,15 +136,20 @@ impl<X: Samples, Y: Samples<Signal: ClassTargets>, W: SampleWeights> InMemory<X,
             return Err(Error::invalid("a class weight", value, "it must be at least 0"));
         }
         let rows: Vec<usize> = (0..self.len()).collect();
-        let targets = self.targets().batch::<f32, Cpu>(&rows, &Cpu::default())?;
+        let targets = self.targets().target_batch::<f32, Cpu>(&rows, &Cpu::default())?;
         let (classes, positions) = Y::Signal::classes(&targets)?;
         let weight = |(position, &label): (usize, &usize)| {
             let classes = weights.len();
-            let weight = weights.get(label).copied();
+            let weight = if label == NO_LABEL { Some(0.0) } else { weights.get(label).copied() };
             weight.ok_or(Error::LabelOutOfRange { label, classes, position })
         };
         let each = classes.iter().enumerate().map(weight).collect::<Result<Vec<f32>, _>>()?;
-        self.with_weights(Y::Signal::weights(each, positions)?)
+        let weights = Y::Signal::weights(each, positions)?;
+        let lengths: Vec<usize> = rows.iter().map(|&row| self.targets().length(row)).collect();
+        self.with_weights(match lengths.iter().any(|&length| length > 0) {
+            true => Y::Signal::of_lengths(weights, lengths),
+            false => weights,
+        })
     }
 }
 

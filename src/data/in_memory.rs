@@ -132,7 +132,7 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
     ) -> Result<Batch<X::Signal, Y::Signal, W, E, D>, Error> {
         Ok(Batch {
             input: self.inputs.batch(rows, dev)?,
-            target: self.targets.batch(rows, dev)?,
+            target: self.targets.target_batch(rows, dev)?,
             weights: self.weights.select(rows)?,
             size: rows.len(),
         })

@@ -75,7 +75,7 @@ pub fn try_pad_sequences<const L: usize, T: Copy>(
 /// Sequences of any length: of ids, `Ragged<usize>`, or of vectors, `Ragged<[f32; 8]>`. Each batch is padded behind
 /// to its own longest sequence, so that short batches cost little.
 ///
-/// Ids are padded with id 0, as `Ids<(Batch, Length)>`. Vectors are padded with zeros, and come with their mask: a model
+/// Ids are padded with id 0, as `Ids<(Batch, Length)>`; of labels that a real step has and the row has not, training says so. Vectors are padded with zeros, and come with their mask: a model
 /// for them takes `Masked<(Batch, Length, 8)>`. A sequence of numbers, `Ragged<f32>`, is one of vectors of one.
 ///
 /// ```
@@ -132,7 +132,16 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
         let sequences: Vec<&[S]> = rows.iter().map(|&row| self.0[row].as_slice()).collect();
-        padded::<S, E, D>(&sequences, rows, dev)
+        padded::<S, E, D>(&sequences, rows, Default::default(), dev)
+    }
+
+    fn target_batch<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let sequences: Vec<&[S]> = rows.iter().map(|&row| self.0[row].as_slice()).collect();
+        padded::<S, E, D>(&sequences, rows, S::Entry::missing::<E>(), dev)
     }
 
     fn select(&self, rows: &[usize]) -> Result<Self, Error> {
@@ -170,7 +179,16 @@ impl<S: Nested> Sample for Padded<S> {
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
         let sequences: Vec<&[S]> = samples.iter().map(|sample| sample.0.as_slice()).collect();
-        padded::<S, E, D>(&sequences, indices, dev)
+        padded::<S, E, D>(&sequences, indices, Default::default(), dev)
+    }
+
+    fn target_batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let sequences: Vec<&[S]> = samples.iter().map(|sample| sample.0.as_slice()).collect();
+        padded::<S, E, D>(&sequences, indices, S::Entry::missing::<E>(), dev)
     }
 }
 
@@ -178,6 +196,7 @@ impl<S: Nested> Sample for Padded<S> {
 fn padded<S: Nested, E: Element, D: Backend<E>>(
     sequences: &[&[S]],
     indices: &[usize],
+    padding: <S::Entry as Entry>::Stored<E>,
     dev: &D,
 ) -> Result<<PaddedSignal<S> as Signal>::Data<E, D, NoneTape>, Error> {
     let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.len()).collect();
@@ -188,7 +207,7 @@ fn padded<S: Nested, E: Element, D: Backend<E>>(
     let mut stored = collected(&[elements(&sizes)?], [])?;
     for (i, (row, sequence)) in rows.enumerate() {
         S::pieces_of_all(sequence, &mut |piece| S::Entry::store::<E>(piece, &mut stored, row))?;
-        stored.resize((i + 1) * row_size, Default::default());
+        stored.resize((i + 1) * row_size, padding);
     }
     S::Entry::padded::<PaddedShape<S>, E, D>(stored, shape_of(sizes)?, &lengths, dev)
 }

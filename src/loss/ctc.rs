@@ -11,7 +11,7 @@ use crate::{
     backend::{Backend, Element, memory::filled, to_values, zeros_after},
     error::{Error, OrDevice},
     shape::Dim,
-    signal::{Ids, Masked, Signal},
+    signal::{Ids, Masked, NO_LABEL, Signal},
 };
 
 /// Connectionist temporal classification ([Graves et al. 2006](https://www.cs.toronto.edu/~graves/icml_2006.pdf)): what is heard or read
@@ -166,9 +166,11 @@ where
 
 /// The labels of a sample without their padding.
 fn said(labels: &[usize], sample: usize, classes: usize) -> Result<&[usize], Error> {
-    let count = labels.iter().position(|label| *label == 0).unwrap_or(labels.len());
+    // A `Ragged` has none behind its labels.
+    let pads = |label: &usize| [0, NO_LABEL].contains(label);
+    let count = labels.iter().position(pads).unwrap_or(labels.len());
     let (said, padding) = labels.split_at(count);
-    if let Some(at) = padding.iter().position(|label| *label != 0) {
+    if let Some(at) = padding.iter().position(|label| !pads(label)) {
         let value = format!("{} of sample {sample}, behind a 0", labels[count + at]);
         return Err(Error::invalid("a label", value, "0 is the blank, and pads at the end only"));
     }

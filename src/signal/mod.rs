@@ -33,6 +33,7 @@ pub use dims::{Is, IsDim};
 pub(crate) use each_step::EACH_STEP;
 pub use each_step::{EachStep, UnfoldSteps};
 pub use ids::Ids;
+pub(crate) use ids::NO_LABEL;
 pub(crate) use images::{IMAGES, UNMASKED_STEPS};
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};

@@ -8,6 +8,7 @@ mod images;
 mod masked_targets;
 mod passes;
 mod preprocessing;
+mod ragged_labels;
 mod streams;
 mod text;
 mod weights;

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, OrDevice},
     io::{Dtype, TooLarge},
     shape::{Const, Sequence, Shape},
-    signal::{Ids, Mask, Masked, Signal},
+    signal::{Ids, Mask, Masked, NO_LABEL, Signal},
 };
 
 /// What a sample holds: values, `f32` or `f64`; or ids and labels, whole numbers of any type and `bool`.
@@ -33,6 +33,12 @@ pub trait Entry: Copy + 'static {
         stored: &mut Vec<Self::Stored<E>>,
         sample: usize,
     ) -> Result<(), Error>;
+
+    /// What pads targets: of labels, none.
+    #[doc(hidden)]
+    fn missing<E: Element>() -> Self::Stored<E> {
+        Default::default()
+    }
 
     /// The data of a batch.
     ///
@@ -157,6 +163,10 @@ macro_rules! ids {
             type Padded<S: Sequence> = Ids<S>;
             type Alone = ();
             type Stored<E: Element> = usize;
+
+            fn missing<E: Element>() -> usize {
+                NO_LABEL
+            }
 
             fn store<E: Element>(
                 entries: &[Self],

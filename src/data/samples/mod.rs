@@ -87,6 +87,19 @@ pub trait Samples {
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
 
+    /// A batch of targets: [`batch`](Samples::batch), where what pads labels is no label. So one that is missing at a real step is found.
+    ///
+    /// # Errors
+    /// Those of [`batch`](Samples::batch).
+    #[doc(hidden)]
+    fn target_batch<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        self.batch(rows, dev)
+    }
+
     /// The samples at the given places.
     ///
     /// # Errors
@@ -172,6 +185,15 @@ impl<S: Sample + Clone> Samples for [S] {
         S::batch::<E, D>(&samples, rows, dev)
     }
 
+    fn target_batch<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<<S::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let samples: Vec<&S> = rows.iter().map(|&row| &self[row]).collect();
+        S::target_batch::<E, D>(&samples, rows, dev)
+    }
+
     fn select(&self, rows: &[usize]) -> Result<Vec<S>, Error> {
         selected(self, rows, S::bytes)
     }
@@ -218,6 +240,14 @@ macro_rules! like {
                 dev: &D,
             ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
                 <$inner>::batch::<E, D>(self, rows, dev)
+            }
+
+            fn target_batch<E: Element, D: Backend<E>>(
+                &self,
+                rows: &[usize],
+                dev: &D,
+            ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+                <$inner>::target_batch::<E, D>(self, rows, dev)
             }
 
             fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
@@ -282,6 +312,15 @@ macro_rules! side_by_side {
                 dev: &D,
             ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
                 Ok((self.0.batch::<E, D>(rows, dev)?, $(self.$at.batch::<E, D>(rows, dev)?,)*))
+            }
+
+            fn target_batch<E: Element, D: Backend<E>>(
+                &self,
+                rows: &[usize],
+                dev: &D,
+            ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+                let first = self.0.target_batch::<E, D>(rows, dev)?;
+                Ok((first, $(self.$at.target_batch::<E, D>(rows, dev)?,)*))
             }
 
             fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {

@@ -65,6 +65,19 @@ pub trait Sample {
         indices: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
+
+    /// See [`Samples::target_batch`](super::Samples::target_batch).
+    ///
+    /// # Errors
+    /// Those of [`batch`](Sample::batch).
+    #[doc(hidden)]
+    fn target_batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        Self::batch(samples, indices, dev)
+    }
 }
 
 /// The shape of a batch.
@@ -134,6 +147,15 @@ macro_rules! side_by_side {
             ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
                 $(let $S: Vec<&$S> = samples.iter().map(|sample| &sample.$at).collect();)*
                 Ok(($($S::batch::<E, D>(&$S, indices, dev)?,)*))
+            }
+
+            fn target_batch<E: Element, D: Backend<E>>(
+                samples: &[&Self],
+                indices: &[usize],
+                dev: &D,
+            ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+                $(let $S: Vec<&$S> = samples.iter().map(|sample| &sample.$at).collect();)*
+                Ok(($($S::target_batch::<E, D>(&$S, indices, dev)?,)*))
             }
         }
     };
