@@ -98,7 +98,14 @@ pub(super) fn concat<S: Shape, E: Unit, D: TensorFromVec<E>>(
     for part in parts {
         let other = part.shape().concrete();
         if other.as_ref()[1..] != sizes.as_ref()[1..] {
-            return Err(Error::mismatch("the shape of a batch", sizes, other));
+            let is_length = S::NUM_DIMS > 2 && other.as_ref()[2..] == sizes.as_ref()[2..];
+            let what = match is_length {
+                true => {
+                    "the shape of a batch (of other lengths, they are joined if the output is `Masked<..>`)"
+                }
+                false => "the shape of a batch",
+            };
+            return Err(Error::mismatch(what, sizes, other));
         }
         rows = usize::saturating_add(rows, other[0]);
         data.extend(to_values(part)?);

@@ -118,3 +118,17 @@ fn a_batch_of_empty_rows_is_answered() {
         assert_eq!(parts.to_rows().unwrap(), whole.to_rows().unwrap());
     }
 }
+
+#[model(input = Ids<(Batch, Length)>, output = (Batch, Length, 4))]
+struct Bare {
+    embed: Embedding<9, 4>,
+}
+
+#[test]
+fn batches_of_other_lengths_are_told_of_the_mask() {
+    let net = Bare::build(&Cpu::seed_from_u64(0)).unwrap();
+    let rows = Ragged(vec![vec![1_usize, 2], vec![3]]);
+    assert!(net.predict(&rows, 2).is_ok());
+    let error = net.predict(&rows, 1).unwrap_err().to_string();
+    assert!(error.contains("they are joined if the output is `Masked<..>`"), "{error}");
+}
