@@ -1,4 +1,4 @@
-/// Texts to learn words from, one after the other: what can be gone over and gives a `T` each time.
+/// Texts to learn words from or to encode, one after the other: what can be gone over and gives a text each time.
 ///
 /// ```
 /// use kerata::{Error, data::Vocabulary};
@@ -8,17 +8,17 @@
 /// # Ok::<(), Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "several texts are learned from, but `{Self}` is no list of texts",
+    message = "a list of texts is needed here, and `{Self}` is none",
     label = "a list, such as `[text]` for a single one"
 )]
-pub trait Texts<T> {
+pub trait Texts {
     /// One after the other.
-    fn texts(self) -> impl Iterator<Item = T>;
+    fn texts(self) -> impl Iterator<Item = impl AsRef<str>>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, I: IntoIterator<Item = T>> Texts<T> for I {
-    fn texts(self) -> impl Iterator<Item = T> {
+impl<I: IntoIterator<Item: AsRef<str>>> Texts for I {
+    fn texts(self) -> impl Iterator<Item = impl AsRef<str>> {
         self.into_iter()
     }
 }

@@ -83,7 +83,7 @@ impl TextVectorization {
     /// # Errors
     /// Those of [`StringLookup::adapt`].
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    pub fn adapt<T: AsRef<str>>(&mut self, texts: impl Texts<T>) -> Result<(), Error> {
+    pub fn adapt(&mut self, texts: impl Texts) -> Result<(), Error> {
         let mut lookup = self.settings()?;
         lookup.adapt(texts.texts().map(|text| self.tokens(text.as_ref())))?;
         self.vocabulary = lookup;

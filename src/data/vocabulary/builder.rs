@@ -57,7 +57,7 @@ impl VocabularyBuilder {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a maximal size that leaves no word.
-    pub fn learn<T: AsRef<str>>(self, texts: impl Texts<T>) -> Result<Vocabulary, Error> {
+    pub fn learn(self, texts: impl Texts) -> Result<Vocabulary, Error> {
         let special = 1 + usize::from(self.unknown.is_some());
         if self.max_size <= special {
             let (name, value) = ("max_size", self.max_size.to_string());

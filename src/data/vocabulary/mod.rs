@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
-use super::{Side, Splitter, try_pad_sequences};
+use super::{Side, Splitter, Texts, try_pad_sequences};
 use crate::{
     backend::{Backend, Element},
     error::{Error, shortened},
@@ -149,12 +149,10 @@ impl Vocabulary {
     ///
     /// # Errors
     /// [`Error::UnknownWord`], unless there is a token for unknown words.
-    pub fn encode_padded<const L: usize>(
-        &self,
-        texts: impl IntoIterator<Item: AsRef<str>>,
-    ) -> Result<Vec<[usize; L]>, Error> {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn encode_padded<const L: usize>(&self, texts: impl Texts) -> Result<Vec<[usize; L]>, Error> {
         let rows: Result<Vec<_>, _> =
-            texts.into_iter().map(|text| self.encode(text.as_ref())).collect();
+            texts.texts().map(|text| self.encode(text.as_ref())).collect();
         try_pad_sequences(&rows?, 0, Side::Post, Side::Post)
     }
 

@@ -1,4 +1,4 @@
-//~ several texts are learned from, but `&str` is no list of texts
+//~ a list of texts is needed here, and `&str` is none
 use kerata::{Error, data::Vocabulary};
 
 
