@@ -34,10 +34,13 @@ pub trait ClassTargets: Signal {
     /// [`Error::Mismatch`] if the last sample is not full.
     fn weights(weights: Vec<f32>, positions: usize) -> Result<Self::Weights, Error>;
 
-    /// The same weights, of samples of these lengths with padding behind them.
+    /// The same weights, without those of the padding behind samples of these lengths.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
     #[doc(hidden)]
-    fn of_lengths(weights: Self::Weights, _lengths: Vec<usize>) -> Self::Weights {
-        weights
+    fn cut(weights: Self::Weights, _lengths: &[usize]) -> Result<Self::Weights, Error> {
+        Ok(weights)
     }
 }
 
@@ -65,8 +68,8 @@ impl<B: Dim, L: Dim> ClassTargets for Ids<(B, L)> {
         PerStep::new(weights, positions)
     }
 
-    fn of_lengths(weights: PerStep, lengths: Vec<usize>) -> PerStep {
-        weights.of_lengths(lengths)
+    fn cut(weights: PerStep, lengths: &[usize]) -> Result<PerStep, Error> {
+        weights.cut(lengths)
     }
 }
 
@@ -147,7 +150,7 @@ impl<X: Samples, Y: Samples<Signal: ClassTargets>, W: SampleWeights> InMemory<X,
         let weights = Y::Signal::weights(each, positions)?;
         let lengths: Vec<usize> = rows.iter().map(|&row| self.targets().length(row)).collect();
         self.with_weights(match lengths.iter().any(|&length| length > 0) {
-            true => Y::Signal::of_lengths(weights, lengths),
+            true => Y::Signal::cut(weights, &lengths)?,
             false => weights,
         })
     }

@@ -3,31 +3,43 @@ use std::iter::repeat;
 use super::{SampleWeights, repeated};
 use crate::{error::Error, memory::collected};
 
-/// One weight a time step, row by row; of rows of any length, as those of a [`Ragged`](crate::data::Ragged), from a `Vec<Vec<f32>>`. What stands in the padding need not be a number: of a model whose output is masked, a batch
-/// is checked when its mask is known, and of any other model all weights when the training begins.
+/// One weight a time step, row by row; of rows of any length, as those of a [`Ragged`](crate::data::Ragged), from a `Vec<Vec<f32>>`.
+/// What stands in the padding need not be a number: of a model whose output is masked, a batch is checked when its mask is known, and of
+/// any other model all weights when the training begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerStep {
     pub(super) weights: Vec<f32>,
-    length: usize,
-    /// How many weights each row has, where they are not equally many.
-    lengths: Option<Vec<usize>>,
+    rows: Rows,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Rows {
+    /// All of so many steps.
+    Of(usize),
+    /// Where each of them ends.
+    Ends(Vec<usize>),
 }
 
 impl<const L: usize> From<Vec<[f32; L]>> for PerStep {
     fn from(rows: Vec<[f32; L]>) -> Self {
-        Self { weights: rows.into_flattened(), length: L, lengths: None }
+        Self { weights: rows.into_flattened(), rows: Rows::Of(L) }
     }
 }
 
 /// Rows of any length, as those of a [`Ragged`](crate::data::Ragged).
 impl From<Vec<Vec<f32>>> for PerStep {
     fn from(rows: Vec<Vec<f32>>) -> Self {
-        let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
-        let length = lengths.iter().copied().max().unwrap_or(0);
-        let padded = |row: Vec<f32>| row.into_iter().chain(repeat(0.0)).take(length);
-        let weights = rows.into_iter().flat_map(padded).collect();
-        Self { weights, length, lengths: Some(lengths) }
+        let ends = ends(rows.iter().map(Vec::len)).collect();
+        Self { weights: rows.into_iter().flatten().collect(), rows: Rows::Ends(ends) }
     }
+}
+
+/// Where rows of these lengths end.
+fn ends(lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
+    lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    })
 }
 
 impl PerStep {
@@ -39,28 +51,42 @@ impl PerStep {
         if weights.len().checked_rem(length).unwrap_or(weights.len()) != 0 {
             return Err(Error::mismatch("the steps of a row of weights", length, weights.len()));
         }
-        Ok(Self { weights, length, lengths: None })
+        Ok(Self { weights, rows: Rows::Of(length) })
     }
 
-    /// The same weights, of which each row has so many, and padding behind them.
-    pub(crate) fn of_lengths(self, lengths: Vec<usize>) -> Self {
-        Self { lengths: Some(lengths), ..self }
+    /// The first of the weights of each row, so many.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    pub(crate) fn cut(&self, lengths: &[usize]) -> Result<Self, Error> {
+        let first = |(row, &length): (usize, &usize)| {
+            let weights = self.row(row);
+            &weights[..length.min(weights.len())]
+        };
+        Self::of(lengths.iter().enumerate().map(first))
     }
 
-    /// How many weights a row has.
-    fn row_length(&self, row: usize) -> usize {
-        self.lengths.as_ref().map_or(self.length, |lengths| lengths[row])
+    fn of<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]> + Clone) -> Result<Self, Error> {
+        let count = rows.clone().map(<[f32]>::len).sum();
+        let ends = collected(&[rows.len()], ends(rows.clone().map(<[f32]>::len)))?;
+        Ok(Self { weights: collected(&[count], rows.flatten().copied())?, rows: Rows::Ends(ends) })
     }
 
-    /// The weights of each row.
-    fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        let row = |row: usize| &self.weights[row * self.length..][..self.row_length(row)];
-        (0..self.count()).map(row)
+    /// The weights of a row.
+    fn row(&self, row: usize) -> &[f32] {
+        match &self.rows {
+            Rows::Of(length) => &self.weights[row * length..][..*length],
+            Rows::Ends(ends) => {
+                &self.weights[row.checked_sub(1).map_or(0, |before| ends[before])..ends[row]]
+            }
+        }
     }
 
     fn count(&self) -> usize {
-        let of_one_length = || self.weights.len() / self.length.max(1);
-        self.lengths.as_ref().map_or_else(of_one_length, Vec::len)
+        match &self.rows {
+            Rows::Of(length) => self.weights.len() / (*length).max(1),
+            Rows::Ends(ends) => ends.len(),
+        }
     }
 }
 
@@ -71,32 +97,33 @@ impl SampleWeights for PerStep {
     }
 
     fn select(&self, rows: &[usize]) -> Result<Self, Error> {
-        let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
-        let weights = collected(&[rows.len(), self.length], rows.iter().flat_map(row))?;
-        let selected = |of: &Vec<usize>| collected(&[rows.len()], rows.iter().map(|&row| of[row]));
-        let lengths = self.lengths.as_ref().map(selected).transpose()?;
-        Ok(Self { weights, length: self.length, lengths })
+        let selected = rows.iter().map(|&row| self.row(row));
+        match self.rows {
+            Rows::Of(length) => {
+                let weights = collected(&[rows.len(), length], selected.flatten().copied())?;
+                Ok(Self { weights, rows: Rows::Of(length) })
+            }
+            Rows::Ends(_) => Self::of(selected),
+        }
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        let what = "the steps of a row of weights";
+        let (what, count) = ("the steps of a row of weights", "the number of step weights");
+        let longest = || (0..self.count()).map(|row| self.row(row).len()).max().unwrap_or(0);
         let Some((outer, inner)) = sizes.split_at_checked(2) else {
-            return Err(Error::mismatch(what, 0, self.length));
+            return Err(Error::mismatch(what, 0, longest()));
         };
-        let count = "the number of step weights";
-        let longest = (0..self.count()).map(|row| self.row_length(row)).max().unwrap_or(0);
-        match &self.lengths {
-            None if outer[1] != self.length => Err(Error::mismatch(what, outer[1], self.length)),
-            None => repeated(count, &self.weights, outer, inner),
-            Some(_) if longest > outer[1] => Err(Error::mismatch(what, outer[1], longest)),
-            // In the padding there is no weight. Where it is none, that is told as what it is.
-            Some(_) => {
-                let steps = outer[1];
-                let rows = self
-                    .rows()
-                    .flat_map(|row| row.iter().copied().chain(repeat(f32::NAN)).take(steps));
-                repeated(count, &collected(&[self.count(), outer[1]], rows)?, outer, inner)
+        let steps = outer[1];
+        match &self.rows {
+            Rows::Of(length) if *length == steps => repeated(count, &self.weights, outer, inner),
+            Rows::Ends(_) if longest() <= steps => {
+                // In the padding there is no weight. If a step is real there, that is told as what it is.
+                let padded =
+                    |row| self.row(row).iter().copied().chain(repeat(f32::NAN)).take(steps);
+                let padded = (0..self.count()).flat_map(padded);
+                repeated(count, &collected(&[self.count(), steps], padded)?, outer, inner)
             }
+            _ => Err(Error::mismatch(what, steps, longest())),
         }
     }
 }
