@@ -139,6 +139,10 @@ fn parts_of_parts() -> Result<(), Error> {
     let dev = Cpu::default();
     let x = |v: f32| dev.tensor_from_vec(vec![v, 10.0 * v], (1, Const));
     let (sum, mean) = Parts::build(&dev)?.forward(((x(1.0), x(3.0)), x(5.0)))?;
+    // References share the data.
+    let (a, b) = ((x(1.0), x(3.0)), x(5.0));
+    let (again, _) = Parts::build(&dev)?.forward((&a, &b))?;
+    assert_eq!(again.as_vec(), sum.as_vec());
     assert_eq!((sum.as_vec(), mean.as_vec()), (vec![8.0, 80.0], vec![2.0, 20.0]));
     Ok(())
 }

@@ -52,7 +52,7 @@ where
     }
 }
 
-/// Runs a layer on data, or on a reference to data without a tape.
+/// Runs a layer on data, or on a reference to data without a tape; several inputs are a tuple.
 ///
 /// ```
 /// use kerata::{Cpu, Dropout, Error, prelude::*};

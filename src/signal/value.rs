@@ -65,7 +65,7 @@ impl<S: Sequence, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D>
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be fed to a layer",
     label = "no tensor: rows in a `Vec` go to `predict`",
-    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor"
+    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor, and one with a tape by value"
 )]
 pub trait Feedable {
     /// The same type; of a reference, what it refers to.
@@ -97,11 +97,11 @@ impl<X: Feedable + Clone> Feedable for &X {
 macro_rules! side_by_side {
     ($($S:ident $at:tt)*) => {
         #[diagnostic::do_not_recommend]
-        impl<$($S),*> Feedable for ($($S,)*) {
-            type Data = Self;
+        impl<$($S: Feedable),*> Feedable for ($($S,)*) {
+            type Data = ($($S::Data,)*);
 
-            fn data(self) -> Self {
-                self
+            fn data(self) -> Self::Data {
+                ($(self.$at.data(),)*)
             }
         }
     };
