@@ -138,7 +138,7 @@ pub(super) fn initial(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Re
     Some(Refused::new(at, problem, TokenStream::new()))
 }
 
-/// The value of an option that a name in the place of a type stands for.
+/// The value of an option that a name stands for, where a type is written.
 fn initialized(argument: &Argument) -> Option<String> {
     let name: Ident = syn::parse_str(&argument.text).ok()?;
     let plain = initializer::constant(&name).ok().map(|_| name.to_string());
