@@ -75,7 +75,8 @@ pub fn try_pad_sequences<const L: usize, T: Copy>(
 /// Sequences of any length: of ids, `Ragged<usize>`, or of vectors, `Ragged<[f32; 8]>`. Each batch is padded behind
 /// to its own longest sequence, so that short batches cost little.
 ///
-/// Ids are padded with id 0, as `Ids<(Batch, Length)>`; of labels that a real step has and the row has not, training says so. Vectors are padded with zeros, and come with their mask: a model
+/// Ids are padded with id 0, as `Ids<(Batch, Length)>`; a row of labels that has fewer than there are real steps is an error of training.
+/// Vectors are padded with zeros, and come with their mask: a model
 /// for them takes `Masked<(Batch, Length, 8)>`. A sequence of numbers, `Ragged<f32>`, is one of vectors of one.
 ///
 /// ```
@@ -131,8 +132,7 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
         rows: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let sequences: Vec<&[S]> = rows.iter().map(|&row| self.0[row].as_slice()).collect();
-        padded::<S, E, D>(&sequences, rows, Default::default(), dev)
+        padded::<S, E, D>(self.sequences(rows), Default::default(), dev)
     }
 
     fn target_batch<E: Element, D: Backend<E>>(
@@ -140,8 +140,7 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
         rows: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let sequences: Vec<&[S]> = rows.iter().map(|&row| self.0[row].as_slice()).collect();
-        padded::<S, E, D>(&sequences, rows, S::Entry::missing::<E>(), dev)
+        padded::<S, E, D>(self.sequences(rows), S::Entry::missing::<E>(), dev)
     }
 
     fn select(&self, rows: &[usize]) -> Result<Self, Error> {
@@ -178,8 +177,7 @@ impl<S: Nested> Sample for Padded<S> {
         indices: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let sequences: Vec<&[S]> = samples.iter().map(|sample| sample.0.as_slice()).collect();
-        padded::<S, E, D>(&sequences, indices, Default::default(), dev)
+        padded::<S, E, D>(Self::sequences(samples, indices), Default::default(), dev)
     }
 
     fn target_batch<E: Element, D: Backend<E>>(
@@ -187,21 +185,38 @@ impl<S: Nested> Sample for Padded<S> {
         indices: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let sequences: Vec<&[S]> = samples.iter().map(|sample| sample.0.as_slice()).collect();
-        padded::<S, E, D>(&sequences, indices, S::Entry::missing::<E>(), dev)
+        padded::<S, E, D>(Self::sequences(samples, indices), S::Entry::missing::<E>(), dev)
     }
 }
 
-/// A batch of sequences, whose `indices` are for the messages of errors.
-fn padded<S: Nested, E: Element, D: Backend<E>>(
-    sequences: &[&[S]],
-    indices: &[usize],
+impl<S> Ragged<S> {
+    /// The sequences at these places, with the places.
+    fn sequences<'a>(
+        &'a self,
+        rows: &'a [usize],
+    ) -> impl ExactSizeIterator<Item = (usize, &'a [S])> + Clone {
+        rows.iter().map(|&row| (row, self.0[row].as_slice()))
+    }
+}
+
+impl<S> Padded<S> {
+    /// The sequences, with their places.
+    fn sequences<'a>(
+        samples: &'a [&Self],
+        indices: &'a [usize],
+    ) -> impl ExactSizeIterator<Item = (usize, &'a [S])> + Clone {
+        indices.iter().zip(samples).map(|(&index, sample)| (index, sample.0.as_slice()))
+    }
+}
+
+/// A batch of sequences, whose places are for the messages of errors.
+fn padded<'a, S: Nested + 'a, E: Element, D: Backend<E>>(
+    rows: impl ExactSizeIterator<Item = (usize, &'a [S])> + Clone,
     padding: <S::Entry as Entry>::Stored<E>,
     dev: &D,
 ) -> Result<<PaddedSignal<S> as Signal>::Data<E, D, NoneTape>, Error> {
-    let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.len()).collect();
-    let mut sizes = vec![sequences.len(), lengths.iter().copied().max().unwrap_or(0)];
-    let rows = indices.iter().copied().zip(sequences.iter().copied());
+    let lengths: Vec<usize> = rows.clone().map(|(_, sequence)| sequence.len()).collect();
+    let mut sizes = vec![rows.len(), lengths.iter().copied().max().unwrap_or(0)];
     sizes.extend(step_sizes(rows.clone())?);
     let row_size = elements(&sizes[1..])?;
     let mut stored = collected(&[elements(&sizes)?], [])?;
