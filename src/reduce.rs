@@ -151,18 +151,12 @@ macro_rules! plain {
                 let Some((outer, inner)) = sizes.split_at_checked(1) else {
                     return Err(Error::mismatch(what, 0, self.len()));
                 };
-                repeated(what, self, outer, inner)
+                repeat(what, self, outer, inner)
             }
 
             fn check(&self, samples: usize) -> Result<(), Error> {
                 check_count(self.samples(), samples)?;
-                match self.iter().position(|weight| !weight.is_finite()) {
-                    Some(index) => {
-                        let value = self[index].into();
-                        Err(Error::NonFinite { what: "sample weight", index, value })
-                    }
-                    None => Ok(()),
-                }
+                Error::check_finite("sample weight", self)
             }
         }
 
@@ -172,7 +166,7 @@ macro_rules! plain {
 }
 plain!(f32 f64);
 
-fn repeated<W: Copy + Into<f64>>(
+fn repeat<W: Copy + Into<f64>>(
     what: &'static str,
     weights: &[W],
     outer: &[usize],
@@ -283,10 +277,7 @@ pub(crate) fn position_weights(
         }
         None => positions,
     };
-    if let Some(at) = each.iter().position(|w| !w.is_finite()) {
-        let what = if sizes.len() == 1 { "sample weight" } else { POSITION };
-        return Err(Error::NonFinite { what, index: at, value: each[at] });
-    }
+    Error::check_finite(if sizes.len() == 1 { "sample weight" } else { POSITION }, &each)?;
     Ok(PositionWeights { each, keep, count })
 }
 

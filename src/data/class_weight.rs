@@ -130,10 +130,7 @@ impl<X: Samples, Y: Samples<Signal: ClassTargets>, W: SampleWeights> InMemory<X,
         W: MultiplyWeights<OfClasses<Y>>,
     {
         let weights = weights.as_ref();
-        if let Some(class) = weights.iter().position(|weight| !weight.is_finite()) {
-            let value = weights[class].into();
-            return Err(Error::NonFinite { what: "the weight of class", index: class, value });
-        }
+        Error::check_finite("the weight of class", weights)?;
         if let Some(class) = weights.iter().position(|weight| *weight < 0.0) {
             let value = format!("{} for class {class}", weights[class]);
             return Err(Error::invalid("a class weight", value, "it must be at least 0"));

@@ -1,6 +1,7 @@
 //! The one error type of the crate.
 
 mod device;
+mod finite;
 mod foreign;
 mod opened;
 mod text;

@@ -1,6 +1,6 @@
-use std::iter::repeat;
+use std::iter;
 
-use super::{SampleWeights, repeated};
+use super::{SampleWeights, repeat};
 use crate::{error::Error, memory::collected};
 
 /// One weight a time step, row by row; of rows of any length, as those of a [`Ragged`](crate::data::Ragged), from a `Vec<Vec<f32>>`.
@@ -115,13 +115,13 @@ impl SampleWeights for PerStep {
         };
         let steps = outer[1];
         match &self.rows {
-            Rows::Of(length) if *length == steps => repeated(count, &self.weights, outer, inner),
+            Rows::Of(length) if *length == steps => repeat(count, &self.weights, outer, inner),
             Rows::Ends(_) if longest() <= steps => {
                 // In the padding there is no weight. If a step is real there, that is told as what it is.
                 let padded =
-                    |row| self.row(row).iter().copied().chain(repeat(f32::NAN)).take(steps);
+                    |row| self.row(row).iter().copied().chain(iter::repeat(f32::NAN)).take(steps);
                 let padded = (0..self.count()).flat_map(padded);
-                repeated(count, &collected(&[self.count(), steps], padded)?, outer, inner)
+                repeat(count, &collected(&[self.count(), steps], padded)?, outer, inner)
             }
             _ => Err(Error::mismatch(what, steps, longest())),
         }

@@ -29,13 +29,7 @@ impl<P: Signal> Weights<P> for PerSample {}
 #[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {
     fn check_all(&self) -> Result<(), Error> {
-        match self.weights.iter().position(|weight| !weight.is_finite()) {
-            Some(index) => {
-                let value = self.weights[index].into();
-                Err(Error::NonFinite { what: POSITION, index, value })
-            }
-            None => Ok(()),
-        }
+        Error::check_finite(POSITION, &self.weights)
     }
 }
 #[diagnostic::do_not_recommend]

@@ -77,10 +77,7 @@ impl WordVectors {
         if vector.len() != self.width {
             return Err(Error::mismatch("the width of a vector", self.width, vector.len()));
         }
-        if let Some(index) = vector.iter().position(|x| !x.is_finite()) {
-            let (what, value) = ("the number", f64::from(vector[index]));
-            return Err(Error::NonFinite { what, index, value });
-        }
+        Error::check_finite("the number", vector)?;
         let query = unit(&vector.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
         Ok(self.search(&query, &[Vec::new()], k)?.pop().unwrap_or_default())
     }

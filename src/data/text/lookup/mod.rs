@@ -158,11 +158,7 @@ impl StringLookup {
             let what = "the number of inverse document frequencies";
             return Err(Error::mismatch(what, words.len(), weights.len()));
         }
-        let infinite = |weight: &f32| !weight.is_finite();
-        if let Some(index) = idf_weights.unwrap_or(&[]).iter().position(infinite) {
-            let value = idf_weights.unwrap_or(&[])[index].into();
-            return Err(Error::NonFinite { what: "inverse document frequency", index, value });
-        }
+        Error::check_finite("inverse document frequency", idf_weights.unwrap_or(&[]))?;
         let special = self.special_tokens();
         let with_special = words.starts_with(&special);
         let start = if with_special { special.len() } else { 0 };
