@@ -123,17 +123,10 @@ pub(super) fn dropout(fields: &mut Fields) {
     fields.any("noise_shape", Value::Null);
 }
 
-pub(super) fn noise(fields: &mut Fields) {
-    match fields.class() {
-        "GaussianNoise" => fields.positive("stddev", 0.0),
-        _ => fields.share("rate", 0.0, None),
-    }
+pub(super) fn channels(fields: &mut Fields) {
+    fields.share("rate", 0.0, None);
     fields.seed();
-    match fields.class() {
-        "AlphaDropout" => fields.none(&["noise_shape"]),
-        "SpatialDropout3D" => fields.data_format(),
-        _ => {}
-    }
+    fields.data_format();
 }
 
 pub(super) fn activity(fields: &mut Fields) {

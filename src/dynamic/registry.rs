@@ -83,6 +83,7 @@ macro_rules! classes {
 
 classes! {{
     "Activation": Linear, |o| Ok(Activate(o.activation("activation")?));
+    "AlphaDropout": layers::AlphaDropout<0>, Noise::new;
     "AveragePooling1D": AvgPool1d<1>, Pool::new;
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
     "BatchNormalization": BatchNorm<1>, Norm::batch;
@@ -99,6 +100,8 @@ classes! {{
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
     "GRU": Gru<1, 1>, RecurrentOp::gru;
+    "GaussianDropout": layers::GaussianDropout<0>, Noise::new;
+    "GaussianNoise": layers::GaussianNoise, Noise::new;
     "GlobalAveragePooling1D": GlobalAveragePooling1d, GlobalPool::new;
     "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
     "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
@@ -144,7 +147,6 @@ classes! {{
     "AdaptiveMaxPooling3D": keys::adaptive::<3>, AdaptivePool::new;
     "Add": |_| {}, Merge::new;
     "AdditiveAttention": keys::attention, Attention::new;
-    "AlphaDropout": keys::noise, Noise::new;
     "Attention": keys::attention, Attention::new;
     "AugMix": augmentation::keys, Augmentation::new;
     "Average": |_| {}, Merge::new;
@@ -168,8 +170,6 @@ classes! {{
         Ok::<_, Error>(Activate(o.activation_layer("elu")?))
     };
     "Functional": keys::functional, Graph::new;
-    "GaussianDropout": keys::noise, Noise::new;
-    "GaussianNoise": keys::noise, Noise::new;
     "GlobalAveragePooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GroupNormalization": keys::groups, Groups::new;
@@ -207,7 +207,7 @@ classes! {{
     "ReversibleEmbedding": keys::reversible, Reversible::new;
     "RNN": keys::cells, Cells::new;
     "Solarization": augmentation::keys, Augmentation::new;
-    "SpatialDropout3D": keys::noise, Noise::new;
+    "SpatialDropout3D": keys::channels, Noise::new;
     "SpectralNormalization": keys::spectral, Spectral::new;
     "StochasticDepth": |f| f.share("drop_path_rate", 0.0, None), Noise::new;
     "STFTSpectrogram": keys::spectrogram, Spectrogram::new;

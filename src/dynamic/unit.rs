@@ -12,6 +12,7 @@ use crate::{
     backend::{Backend, IntoShape},
     error::Error,
     fields::AnySignal,
+    layers::LARGEST_FACTOR,
 };
 
 /// Values whose squares along some axes are 1 together: Keras's `UnitNormalization`.
@@ -21,9 +22,6 @@ pub(crate) struct UnitNorm {
     /// Whether padding counts.
     as_keras: bool,
 }
-
-/// Keras does not multiply by more than this.
-const LARGEST_FACTOR: f32 = 1e12;
 
 impl UnitNorm {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -67,7 +65,7 @@ impl OneToOne for UnitNorm {
         let axes = self.axes(x.sizes.len())?;
         let (sizes, mask) = (x.sizes.clone(), x.mask.clone());
         let Numbers { x, .. } = x.map(Ok)?.numbers()?;
-        let x = normalized(x, &sizes, &axes, LARGEST_FACTOR)?;
+        let x = normalized(x, &sizes, &axes, LARGEST_FACTOR as f32)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 }

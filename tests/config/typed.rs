@@ -2,15 +2,16 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Const, Conv1dTranspose, Conv2dTranspose, Cpu, Cropping1d, Cropping2d, DepthwiseConv1d,
-    DepthwiseConv2d, Elu, Error, GroupNorm, Layer, Linear, Mask, Masked, Relu6, Same,
-    SeparableConv1d, SeparableConv2d, SpatialDropout1d, SpatialDropout2d, Tensor, UpSampling1d,
-    UpSampling2d, Valid, ZeroPadding1d, ZeroPadding2d,
+    AlphaDropout, Batch, Const, Conv1dTranspose, Conv2dTranspose, Cpu, Cropping1d, Cropping2d,
+    DepthwiseConv1d, DepthwiseConv2d, Elu, Error, GaussianDropout, GaussianNoise, GroupNorm, Layer,
+    Linear, Mask, Masked, Relu6, Same, SeparableConv1d, SeparableConv2d, SpatialDropout1d,
+    SpatialDropout2d, Tensor, UnitNorm, UpSampling1d, UpSampling2d, Valid, ZeroPadding1d,
+    ZeroPadding2d,
     config::{Configured, CustomObjects, layer_from_config},
     model,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Shape,
+    shape::{HasShape, Shape},
 };
 
 use crate::case::Case;
@@ -162,5 +163,98 @@ fn whole_channels_drop() -> Result<(), Error> {
     let dropped = all.iter().filter(|&&v| v == 0.0).count();
     assert!((20..60).contains(&dropped), "{dropped} of 160");
     assert!(y.iter().any(|[a, ..]| *a != y[0][0]));
+    Ok(())
+}
+
+/// What a layer of noise makes of ones in the training pass: 20 samples of 3 steps, of which the last is padding.
+fn noisy<L>(mut layer: L) -> Result<Vec<f32>, Error>
+where
+    L: Layer<Masked<(Batch, Const<3>, Const<500>)>, Out = Masked<(Batch, Const<3>, Const<500>)>>
+        + Configured<Element = f32, Device = Cpu>
+        + Build
+        + Parameters,
+{
+    let ones = || -> Result<_, Error> {
+        let dev = Cpu::seed_from_u64(7);
+        let x = dev.tensor_from_vec(vec![1.0_f32; 20 * 3 * 500], (20, Const::<3>, Const::<500>));
+        Masked::new(x, Mask::from_lengths(&[2; 20], 3)?)
+    };
+    let (same, _) = layer.call(ones()?)?.into_parts();
+    assert!(same.as_vec().iter().all(|&v| v == 1.0));
+    let (y, mask) = layer.call_mut(ones()?)?.into_parts();
+    assert_eq!(mask.count(), 40);
+    // So does a layer of its config.
+    let (again, _) = L::from_config(&layer.config())?.call_mut(ones()?)?.into_parts();
+    let y = y.as_vec();
+    assert_eq!(again.as_vec(), y);
+    let mut real = Vec::new();
+    for sample in y.chunks(1500) {
+        assert!(sample[1000..].iter().all(|&v| v == 1.0), "padding stays");
+        assert_ne!(sample[..500], sample[500..1000]);
+        real.extend_from_slice(&sample[..1000]);
+    }
+    assert_ne!(y[..1000], y[1500..2500]);
+    Ok(real)
+}
+
+fn moments(values: &[f32]) -> (f64, f64) {
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
+    let square = |&v: &f32| (f64::from(v) - mean).powi(2);
+    (mean, (values.iter().map(square).sum::<f64>() / values.len() as f64).sqrt())
+}
+
+#[test]
+fn noise_has_the_moments_of_keras() -> Result<(), Error> {
+    let close = |(mean, deviation): (f64, f64), expected: [f64; 2]| {
+        assert!((mean - expected[0]).abs() < 0.02, "a mean of {mean}, not {expected:?}");
+        assert!(
+            (deviation - expected[1]).abs() < 0.02,
+            "a deviation of {deviation}, not {expected:?}"
+        );
+    };
+    close(moments(&noisy(GaussianNoise { stddev: 0.25 })?), [1.0, 0.25]);
+    // The variance of a dropout of the rate: 0.2 / 0.8.
+    close(moments(&noisy(GaussianDropout::<20>)?), [1.0, 0.5]);
+    // What drops is a selu far below 0, and then `a * x + b` has mean 0 and variance 1 where `x` has.
+    let low = -1.758_099_340_847_161_6_f64;
+    let a = (0.75 * (1.0 + 0.25 * low * low)).powf(-0.5);
+    let [kept, dropped] = [1.0, low].map(|v| (a * v - a * low * 0.25) as f32);
+    let values = noisy(AlphaDropout::<25>)?;
+    assert!(values.iter().all(|&v| (v - kept).abs() < 1e-6 || (v - dropped).abs() < 1e-6));
+    let share = values.iter().filter(|&&v| (v - dropped).abs() < 1e-6).count() as f64 / 20_000.0;
+    assert!((share - 0.25).abs() < 0.02, "{share}");
+    Ok(())
+}
+
+#[test]
+fn noise_that_cannot_be() -> Result<(), Error> {
+    for stddev in [-0.5, f64::NAN, f64::INFINITY] {
+        let x = Cpu::default().tensor([[1.0_f32]]);
+        let error = GaussianNoise { stddev }.forward_mut(x).unwrap_err().to_string();
+        assert!(error.contains("stddev"), "{error}");
+    }
+    // Without noise, and without rows.
+    let x = Cpu::default().tensor([[1.0_f32, f32::NAN]]);
+    let y = AlphaDropout::<0>.forward_mut(GaussianDropout::<0>.forward_mut(x)?)?.as_vec();
+    assert!(y[0] == 1.0 && y[1].is_nan());
+    let none: Tensor<(Batch, Const<2>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(vec![], (0, Const));
+    assert_eq!(GaussianNoise { stddev: 1.0 }.forward_mut(none)?.shape().0, 0);
+    Ok(())
+}
+
+/// Rows of length 1 are those of the dynamic layer, whatever is in them.
+#[test]
+fn rows_of_length_one() -> Result<(), Error> {
+    let values = [3.0_f32, 4.0, 0.0, 0.0, 3e20, 4e20, 3e-19, 4e-19, f32::NAN, 1.0, 1e-20, 0.0];
+    let x: Tensor<(Batch, Const<3>, Const<2>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(values.to_vec(), (2, Const, Const));
+    let mut dynamic = layer_from_config(&UnitNorm.config(), &CustomObjects::new())?;
+    let expected = dynamic.run(x.clone())?;
+    let found = UnitNorm.forward(x)?.as_vec();
+    for (i, (a, b)) in found.iter().zip(expected.values()).enumerate() {
+        assert!((a - b).abs() <= 1e-6 || a.is_nan() && b.is_nan(), "{i}: {a}, not {b}");
+    }
+    assert_eq!(found[..4], [0.6, 0.8, 0.0, 0.0]);
     Ok(())
 }

@@ -84,7 +84,7 @@ fn each_layer_is_known_with_all_its_keys() {
         };
     }
     each! {
-        json!([null, 4]) => Dense<4, 3, kerata::Tanh>, Dropout<30>, BatchNorm<4>, LayerNorm<4>, kerata::RmsNorm<4>, Relu, Softmax, kerata::Linear, kerata::LeakyReluLayer, kerata::Elu, kerata::PRelu<4>,
+        json!([null, 4]) => Dense<4, 3, kerata::Tanh>, Dropout<30>, kerata::GaussianNoise, kerata::GaussianDropout<20>, kerata::AlphaDropout<10>, kerata::UnitNorm, BatchNorm<4>, LayerNorm<4>, kerata::RmsNorm<4>, Relu, Softmax, kerata::Linear, kerata::LeakyReluLayer, kerata::Elu, kerata::PRelu<4>,
             kerata::Normalization<4>, kerata::Rescaling, kerata::Sigmoid, kerata::Tanh, kerata::RepeatVector<2>, kerata::Reshape<(kerata::Const<2>, kerata::Const<2>)>,
             kerata::Reshape<(kerata::Const<4>,)>;
         json!([null, 5]) => Embedding<7, 3>, Embedding<7, 3, MaskZero>;

@@ -1,11 +1,11 @@
 //! Step by step is the whole sequence at once, whatever the model, the batch, the length and the mask.
 
 use kerata::{
-    Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
-    Element, Embedding, Error, Groups, Gru, Identity, Ids, LastState, Layer, LayerNorm, Length,
-    Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore, RmsNorm,
-    Sequences, Sigmoid, SimpleRnn, Softmax, SpatialDropout1d, Subtract, Tanh, Tensor,
-    TimeDistributed, Unmask, model,
+    Add, AlphaDropout, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense,
+    Dropout, Element, Embedding, Error, GaussianDropout, GaussianNoise, Groups, Gru, Identity, Ids,
+    LastState, Layer, LayerNorm, Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum,
+    Multiply, Relu, ResetBefore, RmsNorm, Sequences, Sigmoid, SimpleRnn, Softmax, SpatialDropout1d,
+    Subtract, Tanh, Tensor, TimeDistributed, UnitNorm, Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -214,6 +214,11 @@ struct Letters {
     first: Lstm<_, 4, Sequences>,
     drop: Dropout<20>,
     channels: SpatialDropout1d<20>,
+    #[with(stddev = 0.5)]
+    noise: GaussianNoise,
+    more: GaussianDropout<20>,
+    unit: UnitNorm,
+    alpha: AlphaDropout<20>,
     second: Gru<_, 4, Sequences>,
     #[from(first, second)]
     both: Concatenate<_>,

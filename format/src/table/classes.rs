@@ -6,21 +6,17 @@ use super::{layers::LAYERS, of_class};
 const OTHERS: &[&str] = &[
     "Activation",
     "ActivityRegularization",
-    "AlphaDropout",
     "CategoryEncoding",
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
     "Functional",
-    "GaussianDropout",
-    "GaussianNoise",
     "GroupQueryAttention",
     "InputLayer",
     "ReversibleEmbedding",
     "Sequential",
     "SpatialDropout3D",
     "SpectralNormalization",
-    "UnitNormalization",
 ];
 
 /// Those of them at which Keras takes a mask off.

@@ -229,6 +229,7 @@ pub(super) const LAYERS: &[Known] = &[
     layer("RMSNormalization", "RmsNorm", NORM, "RmsNorm<_>")
         .settings(&[LastAxis, Number("epsilon", 1e-6)])
         .unmasked(),
+    layer("UnitNormalization", "UnitNorm", &[], "UnitNorm").settings(&[LastAxis]),
     // A mean and a variance that are given are weights in no file.
     layer("Normalization", "Normalization", NORM, "Normalization<_>").settings(&[
         LastAxis,
@@ -273,6 +274,11 @@ pub(super) const LAYERS: &[Known] = &[
         .settings(&[Ignored(&["seed", "data_format"])]),
     layer("SpatialDropout2D", "SpatialDropout2d", RATE, "SpatialDropout2d<50>")
         .settings(&[Ignored(&["seed"]), ChannelsLast]),
+    layer("AlphaDropout", "AlphaDropout", RATE, "AlphaDropout<10>")
+        .settings(&[Ignored(&["seed"]), Null("noise_shape")]),
+    layer("GaussianDropout", "GaussianDropout", RATE, "GaussianDropout<20>")
+        .settings(&[Ignored(&["seed"])]),
+    plain("GaussianNoise").settings(&[Number("stddev", 0.0), Ignored(&["seed"])]),
     layer("Flatten", "Flatten", &[parameter("number of values", "", Kind::Features)], "Flatten<_>")
         .settings(&[ChannelsLast])
         .unmasked(),

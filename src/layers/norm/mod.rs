@@ -5,6 +5,7 @@ mod group;
 mod layer;
 mod rms;
 mod rows;
+mod unit;
 
 pub use batch::BatchNorm;
 pub(crate) use batch::train as batch_norm_train;
@@ -12,6 +13,8 @@ pub use group::GroupNorm;
 pub(crate) use group::group_norm;
 pub use layer::LayerNorm;
 pub use rms::RmsNorm;
+pub(crate) use unit::LARGEST_FACTOR;
+pub use unit::UnitNorm;
 
 use dfdx::{
     shapes::{HasShape, Rank1},
