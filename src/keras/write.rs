@@ -187,6 +187,8 @@ fn tree<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     let visited = visited(model)?;
     let mut all: Vec<Option<Weight>> = collect(model)?.into_iter().map(Some).collect();
     let (mut root, mut written) = (Tree::default(), vec![false; all.len()]);
+    // Keras has this group in a file without weights, too.
+    root.at("layers");
     for Place { names, visited: prefix, groups, weights, .. } in places(config, &visited)? {
         for vars in &groups {
             let tree = root.at(&vars.path);

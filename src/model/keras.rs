@@ -16,8 +16,8 @@ use crate::{
 
 /// Is shown every layer of a model, in order, with the signal that reaches it.
 pub trait LayerVisitor {
-    /// Says which values reach the layer that comes next: the names of layers, `input`, or `input.0`. Where
-    /// this is not said, it is what the layer before gives.
+    /// Says which values reach the layer that comes next: the names of layers or, with a point, their parts, `pair.0`; the input
+    /// of the model is called nothing, as a layer may have any other name. Where this is not said, it is what the layer before gives.
     fn from(&mut self, _values: &[&str]) {}
 
     /// Says whether an optimiser changes the layer that comes next. Where this is not said, it does.

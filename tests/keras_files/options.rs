@@ -121,3 +121,34 @@ fn merges() -> Result<(), Error> {
     assert!(error.contains("`steps`, axes: the type says [2,1], the JSON says [1,1]"), "{error}");
     Ok(())
 }
+
+/// A layer of a chain may be called what the input of the model is called in a struct.
+#[test]
+fn a_layer_that_is_called_input() -> Result<(), Error> {
+    let dense = |name: &str| {
+        format!(r#"{{"class_name": "Dense", "config": {{"name": "{name}", "units": 2}}}}"#)
+    };
+    let config = format!(
+        r#"{{"class_name": "Sequential", "config": {{"build_input_shape": [null, 3], "layers": [{}, {}, {}]}}}}"#,
+        dense("first"),
+        dense("input"),
+        dense("last"),
+    );
+    let source = rust_source(&config.parse()?, "Net")?;
+    assert!(source.contains(r#"#[with(name = "input")]"#), "{source}");
+    assert!(!source.contains("#[from("), "{source}");
+    Ok(())
+}
+
+#[test]
+fn axes_that_no_type_permutes() -> Result<(), Error> {
+    for (sizes, dims) in [("3", "1"), ("2, 3, 4, 5", "4, 1, 2, 3")] {
+        let config = format!(
+            r#"{{"class_name": "Sequential", "config": {{"build_input_shape": [null, {sizes}], "layers": [
+                {{"class_name": "Permute", "config": {{"name": "p", "dims": [{dims}]}}}}]}}}}"#
+        );
+        let source = rust_source(&config.parse()?, "Net")?;
+        assert!(source.contains("no type here: a type permutes two or three axes"), "{source}");
+    }
+    Ok(())
+}

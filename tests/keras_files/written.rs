@@ -8,8 +8,8 @@ use std::{
 use kerata::{
     Add, Attention, Batch, BatchNorm, Bidirectional, Conv1d, Cpu, Dense, Embedding, Error,
     GlobalAveragePooling1d, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Relu, Sequences,
-    SimpleRnn, Sum, TimeDistributed, Unmask,
-    config::{CustomObjects, DynamicValue},
+    SimpleRnn, Sum, Tanh, TimeDistributed, Unmask,
+    config::{Config, CustomObjects, DynamicValue, layer_from_config},
     keras, model,
     prelude::*,
 };
@@ -293,5 +293,69 @@ fn models_of_keras_go_there_and_back() -> Result<(), Error> {
     }
     std::fs::remove_dir_all(to).unwrap();
     assert!(wrong.is_empty() && cases.len() > 5, "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// What Keras calls a layer may be what the input of the model is called here.
+#[model(input = (Batch, 3))]
+struct NamedInput {
+    #[with(name = "input")]
+    a: Dense<_, 3, Tanh>,
+    b: Dense<_, 3>,
+    #[from(a, b)]
+    sum: Add,
+}
+
+#[model(input = (Batch, 3), outputs(a, b))]
+struct TwoOfInput {
+    #[with(name = "input")]
+    a: Dense<_, 3>,
+    b: Dense<_, 2>,
+}
+
+#[test]
+fn a_layer_may_be_called_input() -> Result<(), Error> {
+    let at = |name: &str| {
+        std::env::temp_dir().join(format!("kerata-input-{}-{name}", std::process::id()))
+    };
+    let x = vec![[1.0_f32, 2.0, 3.0], [-0.5, 0.25, 0.0]];
+    let value = || DynamicValue::numbers(vec![2, 3], x.concat());
+    let path = at("one.keras");
+    let model = NamedInput::build(&Cpu::seed_from_u64(5))?;
+    model.save_keras(&path)?;
+    let mut loaded = keras::load(&path, &CustomObjects::new())?;
+    assert_near(loaded.run(value()?)?.values(), &model.predict(&x, 8)?.as_vec(), "one output");
+    let mut again = NamedInput::build(&Cpu::seed_from_u64(6))?;
+    again.load_keras(&path)?;
+    assert_eq!(again.predict(&x, 8)?.as_vec(), model.predict(&x, 8)?.as_vec());
+    std::fs::remove_file(&path).unwrap();
+
+    let path = at("two.keras");
+    let model = TwoOfInput::build(&Cpu::seed_from_u64(5))?;
+    model.save_keras(&path)?;
+    let mut loaded = keras::load(&path, &CustomObjects::new())?;
+    let (a, b) = model.predict(&x, 8)?;
+    let found = loaded.run(value()?)?;
+    let found = found.parts();
+    assert_near(found[0].values(), &a.as_vec(), "the first of two");
+    assert_near(found[1].values(), &b.as_vec(), "the second of two");
+    std::fs::remove_file(path).unwrap();
+    Ok(())
+}
+
+/// A model that gives what it takes has no weights, and its file is read again.
+#[test]
+fn a_model_without_layers() -> Result<(), Error> {
+    let path = std::env::temp_dir().join(format!("kerata-none-{}.keras", std::process::id()));
+    let config: Config = r#"{"class_name": "Functional", "config": {"name": "same", "layers": [{
+        "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+        "config": {"batch_shape": [null, 3], "dtype": "float32", "name": "x"}}],
+        "input_layers": [["x", 0, 0]], "output_layers": [["x", 0, 0]]}}"#
+        .parse()?;
+    layer_from_config(&config, &CustomObjects::new())?.save_keras(&path)?;
+    let mut loaded = keras::load(&path, &CustomObjects::new())?;
+    let x = DynamicValue::numbers(vec![1, 3], vec![1.0, 2.0, 3.0])?;
+    assert_eq!(loaded.run(x)?.values(), [1.0, 2.0, 3.0]);
+    std::fs::remove_file(path).unwrap();
     Ok(())
 }

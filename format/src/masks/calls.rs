@@ -72,12 +72,18 @@ impl Calls {
 fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
     let known = input_sizes(&config.class_name, &config.config, config.build_config.as_ref());
     let sizes = known.ok_or("the config does not say what reaches the model")?;
-    let (mut calls, mut last) = (Vec::new(), "input".to_owned());
-    for layer in layers {
-        let config = Config::read(layer.clone())?;
-        if config.class_name == "InputLayer" {
-            continue;
-        }
+    let configs: Vec<Config> = layers
+        .iter()
+        .map(|layer| Config::read(layer.clone()))
+        .filter(|config| !matches!(config, Ok(config) if config.class_name == "InputLayer"))
+        .collect::<Result<_, _>>()?;
+    // What no layer is called.
+    let mut input = "input".to_owned();
+    while configs.iter().any(|config| config.name() == input) {
+        input.push('_');
+    }
+    let (mut calls, mut last) = (Vec::new(), input.clone());
+    for config in configs {
         let name = config.name();
         let name = if name.is_empty() { format!("layer_{}", calls.len()) } else { name.to_owned() };
         let from = vec![(std::mem::replace(&mut last, name.clone()), 0)];
@@ -94,7 +100,7 @@ fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             problem: None,
         });
     }
-    Ok(Calls { inputs: vec![("input".to_owned(), sizes)], calls, outputs: vec![last] })
+    Ok(Calls { inputs: vec![(input, sizes)], calls, outputs: vec![last] })
 }
 
 fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {

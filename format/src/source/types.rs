@@ -82,6 +82,9 @@ fn of_layer(
         "MultiHeadAttention" => attention::heads(layer)?,
         "Permute" => {
             let axes = layer.get("dims").and_then(Value::as_array).map_or(0, Vec::len);
+            if ![2, 3].contains(&axes) {
+                return Err(format!("a type permutes two or three axes, not {axes}"));
+            }
             let dims = layer.sizes("dims", axes, None)?;
             Typed::with("Permute", &dims.into_iter().map(needed).collect::<Vec<_>>())
         }

@@ -126,21 +126,22 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     }
 }
 
-/// The name of a value, as it is written.
+/// The name of a value, as it is written in the model.
 fn written(model: &Model, number: usize) -> String {
     match number.checked_sub(model.part(0)) {
         Some(index) => {
             let part = &model.parts[index];
             format!("{}.{}", written(model, part.of), part.text)
         }
+        None if number == 0 => "input".to_owned(),
         None => source(model, number),
     }
 }
 
-/// The name of a value, with the numbers of its parts.
+/// The name of a value, with the numbers of its parts. The input has none, since a layer may be called `input` in Keras.
 fn source(model: &Model, number: usize) -> String {
     match (number, number.checked_sub(model.part(0))) {
-        (0, _) => "input".to_owned(),
+        (0, _) => String::new(),
         (_, Some(index)) => {
             let part = &model.parts[index];
             format!("{}.{}", source(model, part.of), part.at)

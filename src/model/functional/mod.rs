@@ -16,6 +16,9 @@ use crate::{
 
 type Node = kerata_format::Node<Config>;
 
+/// The name of what a model takes: none, as that of a layer may be any other.
+const INPUT: &str = "";
+
 /// The tensors that the values of a model are, as far as it has been visited.
 #[derive(Default)]
 struct Values {
@@ -31,7 +34,7 @@ impl Values {
     /// What reaches a layer.
     fn reach(&self) -> Vec<Tensor> {
         if self.from.is_empty() {
-            return self.of("input");
+            return self.of(INPUT);
         }
         self.from.iter().flat_map(|value| self.of(value)).collect()
     }
@@ -45,7 +48,7 @@ impl Values {
             part.is_empty() || place == part || place.starts_with(&format!("{part}."))
         };
         let all = match layer {
-            "input" => Some(&self.inputs),
+            INPUT => Some(&self.inputs),
             layer => self.layers.get(layer),
         };
         let inside = all.into_iter().flatten().filter(|(place, _)| inside(place));

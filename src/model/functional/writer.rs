@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use kerata_format::{Tensor, attends, call_name};
 use serde_json::{Value, json};
 
-use super::{Values, gives};
+use super::{INPUT, Values, gives};
 use crate::{
     backend::{Backend, Element},
     fields::{AnySignal, Configured, Described, FUNCTIONAL, Fields, dtype_of, starts_from_states},
@@ -55,7 +55,7 @@ impl Fields {
             let ends: Vec<Value> = tensors.iter().map(end).collect();
             if ends.len() == 1 { ends[0].clone() } else { ends.into() }
         };
-        let (inputs, outputs) = (ends(values.of("input")), ends(values.reach()));
+        let (inputs, outputs) = (ends(values.of(INPUT)), ends(values.reach()));
         self.out.insert("layers".into(), list.into());
         self.out.insert("input_layers".into(), inputs);
         self.out.insert("output_layers".into(), outputs);

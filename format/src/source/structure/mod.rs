@@ -96,7 +96,8 @@ impl Structure<'_> {
             }
             _ if each < outputs.len() || each > 6 => {
                 let outputs = outputs.join("`, `");
-                problems.push(format!("its outputs `{outputs}` are not two to six layers"));
+                problems
+                    .push(format!("its outputs `{outputs}` are not two to six different layers"));
             }
             _ => {}
         }
