@@ -2,15 +2,25 @@
 //! [from-keras]: mod@guide::from_keras
 //! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
+//! [data-from-disk]: mod@guide::data_from_disk
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
+//! [attention]: mod@guide::attention
 //! [streaming]: mod@guide::streaming
 //! [own-layer]: mod@guide::own_layer
+//! [training]: mod@guide::training
+//! [callbacks]: mod@guide::callbacks
+//! [checkpoints]: mod@guide::checkpoints
+//! [distributed]: mod@guide::distributed
+//! [own-loop]: mod@guide::own_loop
+//! [many-outputs]: mod@guide::many_outputs
 //! [branches]: mod@guide::branches
 //! [saving-and-serving]: mod@guide::saving_and_serving
 //! [images]: mod@guide::images
 //! [words]: mod@guide::words
+//! [pictures]: mod@guide::pictures
 //! [reading-errors]: mod@guide::reading_errors
+//! [contributing]: https://github.com/kerata-rs/kerata/blob/main/CONTRIBUTING.md
 #![doc = include_str!("../README.md")]
 // What dynamic layers alone need of the rest stays there without them: it is compiled to nothing.
 #![cfg_attr(not(feature = "dynamic"), allow(dead_code, unused_imports))]

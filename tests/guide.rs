@@ -40,3 +40,35 @@ fn quoted_messages_are_those_of_the_compiler() {
     assert!(wrong.is_empty(), "no compiler says:\n{}", wrong.join("\n"));
     assert!(quoted >= 15, "only {quoted} lines were found");
 }
+
+/// The names that a page gives to files of the repository, which a reader of the documentation does not have.
+fn files(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    assert!(!text.contains(".md)") && !text.contains(".rs)"), "{page}: a link without a name");
+    let name = |line: &str| {
+        let (name, to) = line.strip_prefix('[')?.split_once("]: ")?;
+        (!to.starts_with("https:")).then(|| name.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+#[test]
+fn links_to_files_lead_elsewhere_in_the_documentation() {
+    let mut missing = Vec::new();
+    let mut look = |page: &str, source: &str| {
+        let source = fs::read_to_string(root().join(source)).unwrap();
+        let known = |name: &String| source.contains(&format!("[{name}]: "));
+        missing.extend(
+            files(page)
+                .into_iter()
+                .filter(|name| !known(name))
+                .map(|name| format!("{page}: [{name}]")),
+        );
+    };
+    look("README.md", "src/lib.rs");
+    for page in fs::read_dir(root().join("docs/guide")).unwrap() {
+        let name = page.unwrap().file_name().into_string().unwrap();
+        look(&format!("docs/guide/{name}"), "src/guide.rs");
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
