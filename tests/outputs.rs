@@ -147,6 +147,18 @@ fn sample_weights_of_each_output() {
     agrees("weights", weights(), 2, [1.0, 0.5]);
 }
 
+/// One sample has a row of each output: of a sequence its real steps.
+#[test]
+fn one_sample_of_two_outputs() -> Result<(), Error> {
+    let model = tagger();
+    let (tags, moods) = model.predict(&vec![IDS[1]], 8)?;
+    let (tag, [mood]) = model.predict_one(&IDS[1])?;
+    assert_eq!(tag.len(), 2);
+    assert_eq!(tag, tags.to_rows()?[0]);
+    assert_eq!(vec![mood], moods.as_vec());
+    Ok(())
+}
+
 #[model(input = (Batch, 2), outputs(first, second, third))]
 struct Three {
     #[with(name = "alpha")]

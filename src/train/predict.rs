@@ -14,6 +14,7 @@ use crate::{
     parameters,
     shape::Shape,
     signal::{SeeTensor, Signal, ToRows},
+    tuples::several,
 };
 
 /// Samples that the model `M` can be asked about: [`Samples`] that [feed](Feeds) it.
@@ -129,21 +130,60 @@ where
     X: Sample + ?Sized,
     X::Signal: Feeds<M::Input>,
     M: Model<E, D>,
-    <M::Output as Signal>::Data<E, D, NoneTape>: ToRows,
+    <M::Output as Signal>::Data<E, D, NoneTape>: OneRow,
     E: Element,
     D: Backend<E>,
 {
-    type Answer = <<M::Output as Signal>::Data<E, D, NoneTape> as ToRows>::Row;
+    type Answer = <<M::Output as Signal>::Data<E, D, NoneTape> as OneRow>::Row;
 
     fn ask_one(&self, model: &M) -> Result<Self::Answer, Error> {
         let dev: D = parameters::device(model);
         let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[self], &[0], &dev)?)?;
         let output = whole_pass(|| model.call::<NoneTape>(input))?;
         M::Output::each_tensor::<E, D, NoneTape>(&output, &mut OneRowEach(1))?;
-        let mut rows = output.to_rows()?;
-        rows.pop().ok_or(Error::Empty("the output of the model"))
+        output.one_row()
     }
 }
+
+/// What a model gives for one sample: the row of it, or those of several outputs.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be taken apart into rows",
+    note = "the output of a model can, if it is `(Batch, .., Values)` or a masked sequence, and several of them together; `predict` returns any"
+)]
+pub trait OneRow {
+    /// The values.
+    type Row;
+
+    /// The row of the only sample.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for it.
+    fn one_row(&self) -> Result<Self::Row, Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToRows> OneRow for T {
+    type Row = T::Row;
+
+    fn one_row(&self) -> Result<T::Row, Error> {
+        self.to_rows()?.pop().ok_or(Error::Empty("the output of the model"))
+    }
+}
+
+macro_rules! each_output {
+    ($($output:ident $i:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($output: OneRow),*> OneRow for ($($output,)*) {
+            type Row = ($($output::Row,)*);
+
+            fn one_row(&self) -> Result<Self::Row, Error> {
+                Ok(($(self.$i.one_row()?,)*))
+            }
+        }
+    };
+}
+several!(each_output);
 
 /// Asks a model about samples. Every [`Model`] can be asked.
 pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Sized {
@@ -172,7 +212,8 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Sized {
         inputs.lent().ask(self, batch_size, None)
     }
 
-    /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is).
+    /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is); of several
+    /// outputs a tuple of these.
     ///
     /// # Errors
     /// Those of [`Sample::batch`] and of the layers.
