@@ -17,9 +17,9 @@ pub use dfdx::{
         SplitTape, Storage, Tape, Tensor, TensorFrom, TensorFromVec, Trace, ZerosTensor,
     },
     tensor_ops::{
-        BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo, ReshapeTo,
-        SelectTo, StddevTo, SumTo, TryAdd, TryConcatAlong, TryDiv, TryMatMul, TryMul, TryStack,
-        TrySub, VarTo,
+        BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo, RealizeTo,
+        ReshapeTo, SelectTo, StddevTo, SumTo, TryAdd, TryConcatAlong, TryDiv, TryMatMul, TryMul,
+        TryStack, TrySub, VarTo,
     },
 };
 

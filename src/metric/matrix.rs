@@ -3,8 +3,17 @@ use crate::{error::Error, memory::filled};
 
 /// How often a position of one class was predicted to be of another, with weights.
 ///
-/// It is what the metrics of intersection over union remember, and a metric by itself as
-/// [`MeanIoU`](super::MeanIoU)'s state: after [`update`](super::update), [`rows`](ConfusionMatrix::rows) has the counts.
+/// ```
+/// use kerata::metric::ConfusionMatrix;
+///
+/// let (labels, predicted) = ([0, 1, 1, 2], [0, 1, 0, 2]);
+/// let matrix = ConfusionMatrix::of(3, &labels, &predicted)?;
+/// assert_eq!(matrix.rows(), [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+/// # Ok::<(), kerata::Error>(())
+/// ```
+///
+/// It is also what the metrics of intersection over union remember: after [`update`](super::update) of [`MeanIoU`](super::MeanIoU) with batches,
+/// masks and weights, [`rows`](ConfusionMatrix::rows) has the counts.
 ///
 /// ```
 /// use kerata::{Batch, Const, Cpu, Ids, metric::{ConfusionMatrix, MeanIoU, update}, prelude::*, reduce::Unweighted};
@@ -24,6 +33,25 @@ pub struct ConfusionMatrix {
 }
 
 impl ConfusionMatrix {
+    /// The counts of classes, of which there are so many, and of what was predicted in their place: `argmax` of the answers.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are more of one than of the other; [`Error::LabelOutOfRange`] for a class beyond the last one.
+    pub fn of(classes: usize, labels: &[usize], predicted: &[usize]) -> Result<Self, Error> {
+        if labels.len() != predicted.len() {
+            return Err(Error::mismatch("the predicted classes", labels.len(), predicted.len()));
+        }
+        let mut matrix = Self::default();
+        matrix.reserve(classes)?;
+        for (position, (&label, &predicted)) in labels.iter().zip(predicted).enumerate() {
+            if let Some(label) = [label, predicted].into_iter().find(|&class| class >= classes) {
+                return Err(Error::LabelOutOfRange { label, classes, position });
+            }
+            matrix.add(label, predicted, 1.0);
+        }
+        Ok(matrix)
+    }
+
     /// For how many classes it counts; 0 before the first batch.
     pub fn classes(&self) -> usize {
         self.classes

@@ -34,12 +34,13 @@ const CLASSES: usize = 100;
 /// # Ok::<(), kerata::Error>(())
 /// ```
 pub fn confusion_matrix<C: ToPrimitive>(
-    classes: &[&str],
+    classes: &[impl AsRef<str>],
     counts: &[Vec<C>],
 ) -> Result<Picture, Error> {
     let value = |count: &C| count.to_f64().unwrap_or(f64::NAN);
     let values = |row: &Vec<C>| row.iter().map(value).collect();
-    drawn(classes, &counts.iter().map(values).collect::<Vec<_>>())
+    let classes: Vec<&str> = classes.iter().map(AsRef::as_ref).collect();
+    drawn(&classes, &counts.iter().map(values).collect::<Vec<_>>())
 }
 
 /// A count as it is printed: a weighted one with two decimals.

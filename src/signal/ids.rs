@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use super::{
-    Rest, Signal, message,
+    Rest, Signal, message, real_steps,
     rows::{concat, rows_of, without_padding},
     tensor_data::tensor_data,
 };
@@ -60,7 +60,7 @@ impl<S: Shape> Signal for Ids<S> {
         let real =
             labels[row * width..(row + 1) * width].iter().filter(|&&label| label != NO_LABEL);
         Err(Error::Mismatch {
-            what: "the real steps of a target",
+            what: real_steps(keep),
             expected: format!("{} in row {row}", last - row * width + 1),
             found: real.count().to_string(),
         })

@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use super::{
-    Mask, Rest, SeeTensor, Signal, message,
+    Mask, Rest, SeeTensor, Signal, message, real_steps,
     rows::{concat, lengthened, rows_of, without_padding},
 };
 use crate::{
@@ -143,7 +143,7 @@ impl<S: Sequence> Signal for Masked<S> {
                 let row = step / mask.length();
                 let needed = (0..mask.length()).rev().find(|at| kept(row * mask.length() + at));
                 Err(Error::Mismatch {
-                    what: "the real steps of a target",
+                    what: real_steps(keep),
                     expected: format!("{} in row {row}", needed.map_or(0, |last| last + 1)),
                     found: mask.row(row).iter().filter(|&&real| real).count().to_string(),
                 })

@@ -264,3 +264,11 @@ impl<S: Shape> Plain for S {
         tensor
     }
 }
+
+/// What is compared where a target has fewer steps than a prediction. Without a mask of it, padding is among them.
+fn real_steps(keep: Option<&[bool]>) -> &'static str {
+    match keep {
+        Some(_) => "the real steps of a target",
+        None => "the real steps of a target, of a model that makes no mask of padding",
+    }
+}
