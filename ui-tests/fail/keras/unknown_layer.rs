@@ -1,5 +1,5 @@
-//~ the layer `length` (UnitNormalization) of `ui-tests/files/unknown_layer.json`
-//~ there is no type for the class `UnitNormalization`
+//~ the layer `length` (LayerScale) of `ui-tests/files/unknown_layer.json`
+//~ there is no type for the class `LayerScale`
 use kerata::model;
 
 #[model(keras = "ui-tests/files/unknown_layer.json")]
