@@ -6,6 +6,7 @@
 //! | [Bring a Keras model](keras_files) | Keras's files with weights, read and written |
 //! | [Getting data in](data_in) | vectors, ids, labels, padding, one-hot rows, images, streams |
 //! | [Data from disk](data_from_disk) | streams, files larger than memory, reading on a thread, preprocessing |
+//! | [Tables](tables) | rows of CSV files: missing values, categories, scales |
 //! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
 //! | [Attention](attention) | `MultiHeadAttention`: blocks of transformers, places, masks |
@@ -57,6 +58,7 @@ pages! {
     keras_files "keras-files"
     data_in "data-in"
     data_from_disk "data-from-disk"
+    tables "tables"
     masks "masks"
     recurrent "recurrent"
     attention "attention"

@@ -3,6 +3,7 @@
 //! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
 //! [data-from-disk]: mod@guide::data_from_disk
+//! [tables]: mod@guide::tables
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
 //! [attention]: mod@guide::attention
