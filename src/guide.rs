@@ -32,7 +32,7 @@ macro_rules! pages {
             "[data-in]: mod@data_in\n[data-from-disk]: mod@data_from_disk\n[images]: mod@images\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
             "[masks]: mod@masks\n[attention]: mod@attention\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
-            "[words]: mod@words\n[own-loop]: mod@own_loop\n[weights]: mod@data_in\n[reduce]: mod@kerata::reduce\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
+            "[words]: mod@words\n[tables]: mod@tables\n[own-loop]: mod@own_loop\n[weights]: mod@data_in\n[reduce]: mod@kerata::reduce\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
             "[pictures]: mod@pictures\n",
             "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
             "[schedules]: mod@kerata::optim::schedules\n[losses]: mod@kerata::loss\n",
