@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn sizes_must_agree() {
         let square = vec![vec![1, 2], vec![3, 4]];
-        assert!(matches!(confusion_matrix::<usize>(&[], &[]), Err(Error::Empty(_))));
+        assert!(matches!(confusion_matrix::<usize>(&[""; 0], &[]), Err(Error::Empty(_))));
         assert!(matches!(confusion_matrix(&["a"], &square), Err(Error::Mismatch { .. })));
         let ragged = vec![vec![1, 2], vec![3]];
         assert!(matches!(confusion_matrix(&["a", "b"], &ragged), Err(Error::Mismatch { .. })));
