@@ -141,11 +141,15 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
     }
 }
 
-/// `it must be in 0..=1`.
+/// `it must be in 0..=1`, `it must be finite and at least 0`.
 fn expected(range: &Expr) -> String {
     let words = range.to_token_stream().into_iter().map(|token| token.to_string());
     let words = words.map(|word| word.strip_suffix(".0").map_or(word.clone(), str::to_owned));
-    format!("it must be in {}", words.collect::<String>())
+    let words: String = words.collect();
+    match words.strip_suffix("..=f64::MAX") {
+        Some(least) => format!("it must be finite and at least {least}"),
+        None => format!("it must be in {words}"),
+    }
 }
 
 pub(super) fn configured(layer: &Layer) -> TokenStream {
