@@ -3,12 +3,15 @@
 #![allow(missing_docs)]
 
 use kerata::{
-    Batch, Cpu, Dense, Error, Relu,
+    Batch, BatchNorm, Const, Cpu, Dense, Dropout, Error, Inner, Layer, Relu, Tensor,
+    config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
     model,
+    model::Sequential,
     optim::{Adam, Adamax, Optimizer, Sgd},
     prelude::*,
+    tensor::{HasShape, Tape},
     train::{Fit, Trainer},
 };
 
@@ -233,5 +236,116 @@ fn names_and_factors_are_checked() -> Result<(), Error> {
     ours.freeze("head")?;
     ours.fit(&data(), &fit(2))?;
     assert_eq!(weights(&ours.model), before);
+    Ok(())
+}
+
+#[model(input = (Batch, 3), output = (Batch, 4))]
+struct Base {
+    dense: Dense<_, 4>,
+    norm: BatchNorm<_>,
+    drop: Dropout<50>,
+}
+
+#[model(input = (Batch, 3), output = (Batch, 1))]
+struct Tuned {
+    #[with(trainable = false)]
+    base: Base,
+    head: Dense<_, 1>,
+}
+
+#[model(input = (Batch, 3), output = (Batch, 1))]
+struct TunedChain {
+    #[with(trainable = false)]
+    base: Sequential<(Batch, Const<3>), (Dense<3, 4>, BatchNorm<4>, Dropout<50>)>,
+    head: Dense<_, 1>,
+}
+
+/// A layer around others, which knows of no training.
+#[kerata::layer]
+struct Around {
+    #[inner]
+    norm: Inner<BatchNorm<3>>,
+    #[inner]
+    drop: Inner<Dropout<50>>,
+}
+
+impl Layer<(Batch, Const<3>)> for Around {
+    type Out = (Batch, Const<3>);
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<(usize, Const<3>), f32, Cpu, T>,
+    ) -> Result<Tensor<(usize, Const<3>), f32, Cpu, T>, Error> {
+        self.drop.forward(self.norm.forward(x)?)
+    }
+}
+
+#[model(input = (Batch, 3), output = (Batch, 1))]
+struct TunedAround {
+    #[with(trainable = false)]
+    base: Around,
+    head: Dense<_, 1>,
+}
+
+/// What drops in a frozen model drops, and statistics in it stay and are what is used: so it is in Keras.
+#[test]
+fn a_frozen_model_drops_and_its_statistics_rest() -> Result<(), Error> {
+    fn check<M: Layer<(Batch, Const<3>), Out = (Batch, Const<1>)> + Clone>(
+        mut model: M,
+        mean: impl Fn(&M) -> Vec<f32>,
+    ) -> Result<(), Error> {
+        let x = || -> Tensor<(usize, Const<3>), f32, Cpu> {
+            Cpu::default().tensor_from_vec([1.0, 2.0, -1.0].repeat(8), (8, Const))
+        };
+        let before = mean(&model);
+        let y = model.forward_mut(x())?.as_vec();
+        assert!(y.iter().any(|other| *other != y[0]), "all rows are {}", y[0]);
+        assert_eq!(mean(&model), before);
+        let still = model.forward(x())?.as_vec();
+        assert!(still.iter().all(|other| *other == still[0]));
+        Ok(())
+    }
+    let dev = Cpu::seed_from_u64(3);
+    check(Tuned::build(&dev)?, |m| m.base.norm.moving_mean.as_vec())?;
+    check(TunedChain::build(&dev)?, |m| m.base.layers.1.moving_mean.as_vec())?;
+    check(TunedAround::build(&dev)?, |m| m.base.norm.with(|norm| norm.moving_mean.as_vec()))
+}
+
+/// What is in a frozen model is frozen in its config, which Keras reads layer by layer.
+#[test]
+fn the_config_of_a_frozen_model_freezes_what_is_in_it() -> Result<(), Error> {
+    let model = Tuned::build(&Cpu::seed_from_u64(3))?;
+    let json: serde_json::Value = serde_json::from_str(&model.to_json()).unwrap();
+    let base = &json["config"]["layers"][1];
+    assert_eq!(base["config"]["trainable"], false, "{base}");
+    let inside = base["config"]["layers"].as_array().unwrap();
+    let trained = inside.iter().filter(|layer| layer["config"]["trainable"] == true).count();
+    assert_eq!((inside.len(), trained), (4, 0), "{base}");
+    assert_eq!(json["config"]["layers"][2]["config"]["trainable"], true);
+    // And it is read again, as the same type and without one.
+    Tuned::from_json(&json.to_string())?;
+    let dynamic = layer_from_config(&json.to_string().parse::<Config>()?, &CustomObjects::new())?;
+    let typed = dynamic.typed::<(Batch, Const<3>), (Batch, Const<1>)>()?;
+    assert_eq!(typed.parameters().iter().filter(|one| one.trainable).count(), 2);
+    Ok(())
+}
+
+/// A container without a type that says it is not trained: neither are the layers in it.
+#[test]
+fn statistics_rest_in_a_frozen_container() -> Result<(), Error> {
+    let config: Config = r#"{"class_name": "Sequential", "config": {"trainable": false, "layers": [
+        {"class_name": "Dense", "config": {"units": 4}},
+        {"class_name": "BatchNormalization", "config": {}}]}}"#
+        .parse()?;
+    let model = layer_from_config(&config, &CustomObjects::new())?.on(&Cpu::seed_from_u64(0));
+    let mut model = model.typed::<(Batch, Const<3>), (Batch, Const<4>)>()?;
+    let values = |layer: &DynamicLayer| {
+        layer.weights().flat_map(|weight| weight.values).collect::<Vec<f32>>()
+    };
+    let before = values(&model.layer);
+    let x: Tensor<(usize, Const<3>), f32, Cpu> =
+        Cpu::default().tensor_from_vec((0..12).map(wave).collect(), (4, Const));
+    assert_eq!(model.forward_mut(x)?.shape().0, 4);
+    assert_eq!(values(&model.layer), before);
     Ok(())
 }

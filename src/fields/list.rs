@@ -48,6 +48,8 @@ pub struct Fields {
     pub(crate) dtype: &'static str,
     /// Whether an optimiser changes the layer.
     pub(crate) trainable: bool,
+    /// Whether an optimiser changes the layer that comes next in this one, if it changes this one.
+    pub(crate) trains_next: bool,
     /// What keys such as `kernel_regularizer` have, beside `null`.
     pub(crate) rules: HashMap<String, Value>,
     /// Whether the type, or the model around, says which number type it is.
@@ -173,6 +175,7 @@ impl Fields {
             place: String::new(),
             dtype: "float32",
             trainable: true,
+            trains_next: true,
             rules: HashMap::new(),
             // Layers without a type calculate in it.
             dtype_is_known: mode == Mode::Any,
@@ -203,7 +206,7 @@ impl Fields {
             place: format!("{}{place}", self.place),
             dtype: self.dtype,
             dtype_is_known: self.dtype_is_known,
-            trainable: std::mem::replace(&mut self.trainable, true),
+            trainable: std::mem::replace(&mut self.trains_next, true) && self.trainable,
             rules: std::mem::take(&mut self.rules),
             names: std::mem::take(&mut self.names),
             compares_names: self.compares_names,

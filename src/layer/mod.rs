@@ -8,7 +8,7 @@ mod forward;
 pub(crate) use chain::{pass, pass_mut};
 pub use forward::{Forward, InputOf};
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use dfdx::tensor::{Cpu, Tape};
 
@@ -139,6 +139,7 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
 
 thread_local! {
     static TRAINS: Cell<bool> = const { Cell::new(false) };
+    static RESTS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether a training pass has come to a [`Layer::call`], so that the layers within take part in it.
@@ -148,13 +149,31 @@ pub(crate) fn trains() -> bool {
 
 /// Runs a part of a pass, and says whether it is one of training.
 pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    within(&TRAINS, training, part)
+}
+
+/// Whether what is called is in a layer that is not trained, so that statistics stay, and are what is used.
+pub(crate) fn rests() -> bool {
+    RESTS.get()
+}
+
+/// Runs the training pass of a layer that is not trained: what drops in it does, but statistics stay.
+///
+/// # Errors
+/// Those of the pass.
+#[doc(hidden)]
+pub fn resting<R>(pass: impl FnOnce() -> R) -> R {
+    within(&RESTS, true, pass)
+}
+
+fn within<R>(flag: &'static LocalKey<Cell<bool>>, value: bool, part: impl FnOnce() -> R) -> R {
+    struct Restore(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            TRAINS.set(self.0);
+            self.0.set(self.1);
         }
     }
-    let _restore = Restore(TRAINS.replace(training));
+    let _restore = Restore(flag, flag.replace(value));
     part()
 }
 

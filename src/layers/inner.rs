@@ -143,6 +143,7 @@ impl<E: Element, D: Backend<E>, L: Build<E, D>> Build<E, D> for Inner<L> {
 impl<E: Element, D: Backend<E>, L: Parameters<E, D>> Parameters<E, D> for Inner<L> {
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
+    const HOLDS: bool = L::HOLDS;
 
     fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         self.get_mut().visit(visitor)

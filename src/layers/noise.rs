@@ -224,6 +224,8 @@ macro_rules! layers {
                     x: In::Data<E, D, T>,
                 ) -> Result<In::Data<E, D, T>, Error> {
                     if !trains() {
+                        let $this = self;
+                        let _: Noise = $noise;
                         return Ok(x);
                     }
                     <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
@@ -255,6 +257,8 @@ const fn checked(percent: usize) -> Fault {
 layers! {
     [] GaussianNoise, layer => {
         layer.check_options()?;
+        let expected = "it must be within the range of the model's elements";
+        E::checked(layer.stddev).ok_or_else(|| Error::invalid("stddev", layer.stddev, expected))?;
         Noise::Added(layer.stddev)
     }, Fault::NONE;
     [const PERCENT: usize,] GaussianDropout<PERCENT>, _layer => Noise::Multiplied(PERCENT as f64 / 100.0), checked(PERCENT);

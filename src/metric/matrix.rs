@@ -36,7 +36,7 @@ impl ConfusionMatrix {
     /// The counts of classes, of which there are so many, and of what was predicted in their place: `argmax` of the answers.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there are more of one than of the other; [`Error::LabelOutOfRange`] for a class beyond the last one.
+    /// [`Error::Mismatch`] if there are more of one than of the other; [`Error::LabelOutOfRange`] for a label or prediction beyond the last class.
     pub fn of(classes: usize, labels: &[usize], predicted: &[usize]) -> Result<Self, Error> {
         if labels.len() != predicted.len() {
             return Err(Error::mismatch("the predicted classes", labels.len(), predicted.len()));

@@ -216,7 +216,7 @@ struct Writer<'a> {
 
 impl LayerVisitor for Writer<'_> {
     fn trainable(&mut self, trainable: bool) {
-        self.fields.trainable = trainable;
+        self.fields.trains_next = trainable;
     }
 
     fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
@@ -249,7 +249,7 @@ struct Reader<'a> {
 
 impl LayerVisitor for Reader<'_> {
     fn trainable(&mut self, trainable: bool) {
-        self.fields.trainable = trainable;
+        self.fields.trains_next = trainable;
     }
 
     fn rules(&mut self, rules: &[(&str, Option<Value>)]) {

@@ -178,6 +178,7 @@ where
     const PARAMS: usize = Out::PARAMS;
     const TRAINABLE: usize = Out::TRAINABLE;
     const SHOWS_TABLES: bool = Out::SHOWS_TABLES;
+    const HOLDS: bool = true;
 
     fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
         Out::visit(&mut self.layers, visitor)

@@ -292,6 +292,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const OPTIONAL: &'static [Optional];
     /// [`Parameters::COPIES`].
     const COPIES: usize;
+    /// [`Parameters::HOLDS`].
+    const HOLDS: bool;
 
     /// [`Build::build`].
     ///
@@ -320,6 +322,7 @@ where
     const TRAINABLE: usize = L::TRAINABLE;
     const OPTIONAL: &'static [Optional] = L::OPTIONAL;
     const COPIES: usize = L::COPIES;
+    const HOLDS: bool = L::HOLDS;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

@@ -188,6 +188,9 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// enters by [`Visitor::enter_layer`], says so for itself. Then a step of training may leave rows that are not read as they are.
     #[doc(hidden)]
     const SHOWS_TABLES: bool = false;
+    /// Whether it holds layers, each of which knows for itself what to do in a training pass where nothing is trained.
+    #[doc(hidden)]
+    const HOLDS: bool = false;
 
     /// Shows all parameters to a visitor.
     ///
@@ -241,6 +244,7 @@ macro_rules! tuples {
             const PARAMS: usize = $first::PARAMS $(+ $layer::PARAMS)*;
             const TRAINABLE: usize = $first::TRAINABLE $(+ $layer::TRAINABLE)*;
             const SHOWS_TABLES: bool = true;
+            const HOLDS: bool = true;
 
             fn visit(&mut self, visitor: &mut dyn Visitor<E, D>) -> Result<(), Error> {
                 visitor.enter_layer("0", $first::SHOWS_TABLES);

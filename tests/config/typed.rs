@@ -228,10 +228,11 @@ fn noise_has_the_moments_of_keras() -> Result<(), Error> {
 
 #[test]
 fn noise_that_cannot_be() -> Result<(), Error> {
-    for stddev in [-0.5, f64::NAN, f64::INFINITY] {
+    for stddev in [-0.5, f64::NAN, f64::INFINITY, 1e300] {
         let x = Cpu::default().tensor([[1.0_f32]]);
-        let error = GaussianNoise { stddev }.forward_mut(x).unwrap_err().to_string();
+        let error = GaussianNoise { stddev }.forward_mut(x.clone()).unwrap_err().to_string();
         assert!(error.contains("stddev"), "{error}");
+        assert_eq!(GaussianNoise { stddev }.forward(x).unwrap_err().to_string(), error);
     }
     // Without noise, and without rows.
     let x = Cpu::default().tensor([[1.0_f32, f32::NAN]]);

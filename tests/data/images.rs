@@ -349,3 +349,12 @@ fn layers_from_a_config_do_the_same() {
         assert!(error.contains("images are needed here"), "{error}");
     }
 }
+
+/// What is cut out is stretched by itself: nothing beside the window is seen. Numbers of Keras 3.15.1.
+#[test]
+fn a_window_that_is_stretched_has_edges_of_its_own() {
+    let x = Cpu::default().tensor([[[[0.0_f32], [10.0], [20.0], [30.0], [40.0]]]]);
+    let rows = RandomCrop::<3, 5>.forward_mut(x.clone()).unwrap().as_vec();
+    assert_eq!(rows, [20.0, 24.0, 30.0, 36.0, 40.0].repeat(3));
+    assert_eq!(RandomCrop::<2, 2>.forward(x).unwrap().as_vec(), [20.0; 4]);
+}

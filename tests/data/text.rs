@@ -247,6 +247,11 @@ fn configs_and_vocabularies_are_kept() {
     other.load_vocabulary(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(other, lookup);
+    // As a word, what is empty can stand anywhere but at the end.
+    let mut last = StringLookup::default();
+    last.adapt([["b", "a", ""]]).unwrap();
+    let error = last.save_vocabulary(&path).unwrap_err().to_string();
+    assert!(error.contains("the last word of a file has a letter"), "{error}");
 
     let refused = |key: &str, value: serde_json::Value| {
         let mut config = lookup.config();

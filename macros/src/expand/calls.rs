@@ -85,11 +85,11 @@ fn result(model: &Model, wired: &[Wired], i: usize, training: bool) -> TokenStre
         };
     }
     if training && layer.with.frozen {
-        // As in Keras, the statistics of a layer that does not train stay, and are what it uses.
+        // As in Keras, the statistics of a layer that does not train stay, and are what it uses; what drops does.
         let parameters = &through.parameters;
         quote! {
-            (if #parameters::PARAMS == #parameters::TRAINABLE {
-                #pass::call_mut::<KerataTape>(&mut self.#name, x)
+            (if #parameters::PARAMS == #parameters::TRAINABLE || #parameters::HOLDS {
+                ::kerata::layer::resting(|| #pass::call_mut::<KerataTape>(&mut self.#name, x))
             } else {
                 #pass::call::<KerataTape>(&self.#name, x)
             })

@@ -132,6 +132,7 @@ pub(super) fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
             const PARAMS: usize = 0 #(+ #counts)*;
             const TRAINABLE: usize = 0 #(+ #trainable)*;
             const SHOWS_TABLES: bool = true;
+            const HOLDS: bool = true;
 
             fn visit(
                 &mut self,

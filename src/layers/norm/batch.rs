@@ -17,7 +17,7 @@ use crate::{
     error::{Error, OrDevice},
     fusion::{Fused, Fuses},
     layer,
-    layer::{Layer, trains},
+    layer::{Layer, rests, trains},
     shape::{Fault, Features},
     signal::{LastAxis, Mask, StepValues},
     stream::{Streamable, copy_bounded, room},
@@ -197,7 +197,7 @@ where
         then: Epilogue<E, D>,
     ) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
-        if trains() {
+        if trains() && !rests() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";
             return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
@@ -213,6 +213,10 @@ where
         x: In::Data<E, D, T>,
         then: Epilogue<E, D>,
     ) -> Result<In::Data<E, D, T>, Error> {
+        // As in Keras, where the layer or what it is in is not trained.
+        if rests() {
+            return <Self as Layer<In, E, D>>::call_fused(self, x, then);
+        }
         self.check()?;
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {

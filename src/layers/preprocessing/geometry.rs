@@ -11,44 +11,50 @@ use crate::{
 pub(crate) struct Affine {
     a: [f64; 3],
     b: [f64; 3],
+    /// The first and the last row and column of the old image that are seen; in place of others there are these.
+    seen: [[f64; 2]; 2],
 }
 
 impl Affine {
+    /// A map that sees all of the image.
+    fn of(a: [f64; 3], b: [f64; 3]) -> Self {
+        Self { a, b, seen: [[f64::NEG_INFINITY, f64::INFINITY]; 2] }
+    }
+
     /// A rotation around the middle, by an angle in radians, counterclockwise.
     pub(crate) fn rotation(angle: f64, [height, width]: [usize; 2]) -> Self {
         let (x, y) = middle([height, width]);
         let (sin, cos) = angle.sin_cos();
         let (a, b) = ([cos, -sin], [sin, cos]);
         let rest = |middle: f64, [of_x, of_y]: [f64; 2]| middle - x * of_x - y * of_y;
-        Self { a: [a[0], a[1], rest(x, a)], b: [b[0], b[1], rest(y, b)] }
+        Self::of([a[0], a[1], rest(x, a)], [b[0], b[1], rest(y, b)])
     }
 
     /// A zoom around the middle; below 1 the image gets larger.
     pub(crate) fn zoom([of_height, of_width]: [f64; 2], size: [usize; 2]) -> Self {
         let (x, y) = middle(size);
-        Self {
-            a: [of_width, 0.0, x * (1.0 - of_width)],
-            b: [0.0, of_height, y * (1.0 - of_height)],
-        }
+        Self::of([of_width, 0.0, x * (1.0 - of_width)], [0.0, of_height, y * (1.0 - of_height)])
     }
 
     /// A shift by shares of the height, down, and of the width, to the right.
     pub(crate) fn translation([down, right]: [f64; 2], [height, width]: [usize; 2]) -> Self {
         let (dx, dy) = (right * width as f64, down * height as f64);
-        Self { a: [1.0, 0.0, -dx], b: [0.0, 1.0, -dy] }
+        Self::of([1.0, 0.0, -dx], [0.0, 1.0, -dy])
     }
 
-    /// A window of the old image, stretched to the size of the new one, pixels by their middles.
+    /// A window of the old image, cut out and then stretched to the size of the new one, pixels by their middles.
     pub(crate) fn window(start: [f64; 2], window: [f64; 2], size: [usize; 2]) -> Self {
         let scale = [0, 1].map(|axis| window[axis] / size[axis].max(1) as f64);
         let first = [0, 1].map(|axis| start[axis] + 0.5 * scale[axis] - 0.5);
-        Self { a: [scale[1], 0.0, first[1]], b: [0.0, scale[0], first[0]] }
+        let seen = [0, 1].map(|axis| [start[axis], start[axis] + (window[axis] - 1.0).max(0.0)]);
+        Self { a: [scale[1], 0.0, first[1]], b: [0.0, scale[0], first[0]], seen }
     }
 
     fn at(&self, x: usize, y: usize) -> [f64; 2] {
         let (x, y) = (x as f64, y as f64);
         let of = |c: [f64; 3]| c[0] * x + c[1] * y + c[2];
-        [of(self.b), of(self.a)]
+        let [rows, columns] = self.seen;
+        [of(self.b).clamp(rows[0], rows[1]), of(self.a).clamp(columns[0], columns[1])]
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
     };
     let [start, window] = [start, window].map(|pair| pair.map(|n| n as f64));
     let map = Affine::window(start, window, size);
-    // Beyond the window there is its edge, which is that of the image or has no weight.
+    // What is seen ends within the image, so that there is nothing to fill.
     let filling =
         Filling { mode: FillMode::Nearest, value: 0.0, interpolation: Interpolation::Bilinear };
     D::resampled(x, &transformed(&vec![map; batch], [rows, columns], size, filling)?)

@@ -153,7 +153,7 @@ impl Reader<'_> {
 
 impl LayerVisitor for Reader<'_> {
     fn trainable(&mut self, trainable: bool) {
-        self.fields.trainable = trainable;
+        self.fields.trains_next = trainable;
     }
 
     fn rules(&mut self, rules: &[(&str, Option<Value>)]) {

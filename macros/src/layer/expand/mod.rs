@@ -290,11 +290,18 @@ fn parameters(layer: &Layer) -> TokenStream {
             const SHOWS_TABLES: bool = true;
         )
     });
+    let holds = layer.fields.iter().any(|field| matches!(field.kind, Kind::Inner { .. }));
+    let holds = holds.then(|| {
+        quote!(
+            const HOLDS: bool = true;
+        )
+    });
     quote! {
         #head {
             const PARAMS: usize = 0 #(+ #all)*;
             const TRAINABLE: usize = 0 #(+ #trainable)*;
             #tables
+            #holds
             #optional
 
             fn visit(

@@ -23,9 +23,14 @@ impl StringLookup {
     /// assets.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::Invalid`] for a word with a line break in it, which would be read as two.
+    /// [`Error::File`]; [`Error::Invalid`] for a word with a line break in it, which would be read as two, and for an empty last word, which
+    /// would not be read.
     pub fn save_vocabulary(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let all = self.get_vocabulary(true);
+        if all.len() > 1 && all.last().is_some_and(String::is_empty) {
+            let expected = "the last word of a file has a letter";
+            return Err(Error::invalid("a word of the vocabulary", "``", expected));
+        }
         if let Some(word) = all.iter().find(|word| word.contains(['\n', '\r'])) {
             let expected = "a word of a file has no line breaks";
             return Err(Error::invalid(
