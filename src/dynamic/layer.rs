@@ -14,7 +14,6 @@ use crate::{
     error::{Error, shortened},
     fields::{AnySignal, Config, has_build_config, may_be_frozen},
     io::WeightFile,
-    layer::{resting, rests},
     regularizers::{penalize, regularizer},
 };
 
@@ -301,16 +300,15 @@ impl DynamicLayer {
 
     /// The training pass of a layer that is built.
     pub(super) fn train_each(&mut self, mut x: Flows) -> Result<Flows, Error> {
-        let frozen = self.is_frozen();
-        if self.op.rests() && (frozen || rests()) {
+        if self.op.rests() && self.is_frozen() {
             return self.apply_each(x);
         }
         self.take_masks_off(&mut x);
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        let y = if frozen { resting(|| self.op.train(x)) } else { self.op.train(x) };
-        self.penalize(y.map_err(|e| self.blame(e))?)
+        let y = self.op.train(x).map_err(|e| self.blame(e))?;
+        self.penalize(y)
     }
 
     /// Adds the penalties of what leaves the layer to the loss of the pass, if its config has a regularizer for that.

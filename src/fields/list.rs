@@ -256,7 +256,11 @@ impl Fields {
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
         if !trainable.is_boolean() {
             self.differ("trainable", "true or false is needed", &trainable);
-        } else if self.mode != Mode::Any && trainable != Value::Bool(self.trainable) {
+        } else if self.mode != Mode::Any
+            && trainable != Value::Bool(self.trainable)
+            // Keras does not read it of a `Sequential`; what is in a model says it for itself.
+            && (self.trainable || ![FUNCTIONAL, "Sequential"].contains(&self.class.as_str()))
+        {
             let expected = format!("the type says {}", self.trainable);
             self.differ("trainable", &expected, &trainable);
         }
