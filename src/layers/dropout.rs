@@ -1,5 +1,6 @@
 use dfdx::tensor::Tape;
 
+use super::training_only::{training_only, wrong_rate};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -42,38 +43,14 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize>;
 
-impl<const PERCENT: usize, In, E, D> Layer<In, E, D> for Dropout<PERCENT>
-where
-    In: MaskTransparent,
-    E: Element,
-    D: Backend<E>,
-{
-    type Out = In;
-
-    const FAULT: Fault = match PERCENT {
-        0..100 => Fault::NONE,
-        _ => Fault::new(&[Words::Text("the rate of a `Dropout` is 0 to 99 percent")]),
-    };
-
-    // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        if !trains() {
-            return Ok(x);
-        }
-        <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
-    }
-
-    fn call_mut<T: Tape<E, D>>(
-        &mut self,
-        x: In::Data<E, D, T>,
-    ) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::FAULT.tell() };
+training_only! {
+    [const PERCENT: usize] Dropout<PERCENT>: MaskTransparent,
+    wrong_rate(PERCENT, &[Words::Text("the rate of a `Dropout` is 0 to 99 percent")]),
+    |_layer| PERCENT as f64 / 100.0,
+    |rate, x, mask| match PERCENT {
         // Then it is the same data, of which the loss knows the logits.
-        if PERCENT == 0 {
-            return Ok(x);
-        }
-        let mask = In::mask::<E, D, T>(&x).cloned();
-        In::map(x, |x| D::dropout(x, mask.as_ref(), PERCENT as f64 / 100.0))
+        0 => Ok(x),
+        _ => D::dropout(x, mask, rate),
     }
 }
 

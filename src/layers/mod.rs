@@ -28,6 +28,7 @@ mod sloped;
 mod softmax_along;
 mod spatial_dropout;
 mod time_distributed;
+mod training_only;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};

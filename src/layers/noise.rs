@@ -7,6 +7,7 @@ use dfdx::{
 use rand::{Rng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
+use super::training_only::{training_only, wrong_rate};
 use crate::{
     backend::{
         Backend, Element, OfSamples, Scale,
@@ -209,60 +210,27 @@ impl Noise {
     }
 }
 
-/// The layers of noise: what each of them draws, and what it refuses.
-macro_rules! layers {
-    ($([$($generics:tt)*] $layer:ty, $this:ident => $noise:expr, $fault:expr;)*) => {
-        $(
-            impl<$($generics)* In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for $layer {
-                type Out = In;
-
-                const FAULT: Fault = $fault;
-
-                // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
-                fn call<T: Tape<E, D>>(
-                    &self,
-                    x: In::Data<E, D, T>,
-                ) -> Result<In::Data<E, D, T>, Error> {
-                    if !trains() {
-                        let $this = self;
-                        let _: Noise = $noise;
-                        return Ok(x);
-                    }
-                    <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
-                }
-
-                fn call_mut<T: Tape<E, D>>(
-                    &mut self,
-                    x: In::Data<E, D, T>,
-                ) -> Result<In::Data<E, D, T>, Error> {
-                    const { <Self as Layer<In, E, D>>::FAULT.tell() };
-                    let $this = &*self;
-                    let noise: Noise = $noise;
-                    let mask = In::mask::<E, D, T>(&x).cloned();
-                    In::map(x, |x| noise.change(x, mask.as_ref()))
-                }
-            }
-        )*
-    };
-}
-
-/// That a share is in percent, below all of them.
-const fn checked(percent: usize) -> Fault {
-    match percent {
-        0..100 => Fault::NONE,
-        _ => Fault::new(&[Words::Text("the rate of a dropout is 0 to 99 percent")]),
-    }
-}
-
-layers! {
-    [] GaussianNoise, layer => {
+training_only! {
+    [] GaussianNoise: MaskTransparent, Fault::NONE,
+    |layer| {
         layer.check_options()?;
         let expected = "it must be within the range of the model's elements";
         E::checked(layer.stddev).ok_or_else(|| Error::invalid("stddev", layer.stddev, expected))?;
         Noise::Added(layer.stddev)
-    }, Fault::NONE;
-    [const PERCENT: usize,] GaussianDropout<PERCENT>, _layer => Noise::Multiplied(PERCENT as f64 / 100.0), checked(PERCENT);
-    [const PERCENT: usize,] AlphaDropout<PERCENT>, _layer => Noise::Alpha(PERCENT as f64 / 100.0), checked(PERCENT);
+    },
+    |noise, x, mask| noise.change(x, mask)
+}
+training_only! {
+    [const PERCENT: usize] GaussianDropout<PERCENT>: MaskTransparent,
+    wrong_rate(PERCENT, &[Words::Text("the rate of a dropout is 0 to 99 percent")]),
+    |_layer| Noise::Multiplied(PERCENT as f64 / 100.0),
+    |noise, x, mask| noise.change(x, mask)
+}
+training_only! {
+    [const PERCENT: usize] AlphaDropout<PERCENT>: MaskTransparent,
+    wrong_rate(PERCENT, &[Words::Text("the rate of a dropout is 0 to 99 percent")]),
+    |_layer| Noise::Alpha(PERCENT as f64 / 100.0),
+    |noise, x, mask| noise.change(x, mask)
 }
 handed_on!([In: MaskTransparent] GaussianNoise, In, x => x);
 handed_on!([In: MaskTransparent, const PERCENT: usize] GaussianDropout<PERCENT>, In, x => x);

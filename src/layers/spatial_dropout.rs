@@ -4,6 +4,7 @@ use dfdx::{
 };
 use rand::Rng;
 
+use super::training_only::{training_only, wrong_rate};
 use crate::{
     backend::{
         Backend, Element, OfSamples,
@@ -69,45 +70,18 @@ pub struct SpatialDropout1d<const PERCENT: usize>;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SpatialDropout2d<const PERCENT: usize>;
 
-macro_rules! drops {
-    ($name:ident on $kind:ident) => {
-        impl<const PERCENT: usize, In, E, D> Layer<In, E, D> for $name<PERCENT>
-        where
-            In: $kind + MaskTransparent,
-            E: Element,
-            D: Backend<E>,
-        {
-            type Out = In;
-
-            const FAULT: Fault = match PERCENT {
-                0..100 => Fault::NONE,
-                _ => Fault::new(&[Words::Text("the rate of a dropout is 0 to 99 percent")]),
-            };
-
-            // As that of `Dropout`.
-            fn call<T: Tape<E, D>>(
-                &self,
-                x: In::Data<E, D, T>,
-            ) -> Result<In::Data<E, D, T>, Error> {
-                if !trains() {
-                    return Ok(x);
-                }
-                <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
-            }
-
-            fn call_mut<T: Tape<E, D>>(
-                &mut self,
-                x: In::Data<E, D, T>,
-            ) -> Result<In::Data<E, D, T>, Error> {
-                const { <Self as Layer<In, E, D>>::FAULT.tell() };
-                let mask = In::mask::<E, D, T>(&x).cloned();
-                In::map(x, |x| dropped(x, mask.as_ref(), PERCENT as f64 / 100.0))
-            }
-        }
-    };
+training_only! {
+    [const PERCENT: usize] SpatialDropout1d<PERCENT>: Steps,
+    wrong_rate(PERCENT, &[Words::Text("the rate of a dropout is 0 to 99 percent")]),
+    |_layer| PERCENT as f64 / 100.0,
+    |rate, x, mask| dropped(x, mask, rate)
 }
-drops!(SpatialDropout1d on Steps);
-drops!(SpatialDropout2d on Images);
+training_only! {
+    [const PERCENT: usize] SpatialDropout2d<PERCENT>: Images,
+    wrong_rate(PERCENT, &[Words::Text("the rate of a dropout is 0 to 99 percent")]),
+    |_layer| PERCENT as f64 / 100.0,
+    |rate, x, mask| dropped(x, mask, rate)
+}
 handed_on!([In: Steps + MaskTransparent, const PERCENT: usize] SpatialDropout1d<PERCENT>, In, x => x);
 
 /// Values of any shape with the channels last, of which some channels are dropped.
