@@ -158,9 +158,6 @@ pub(crate) fn rests() -> bool {
 }
 
 /// Runs the training pass of a layer that is not trained: what drops in it does, but statistics stay.
-///
-/// # Errors
-/// Those of the pass.
 #[doc(hidden)]
 pub fn resting<R>(pass: impl FnOnce() -> R) -> R {
     within(&RESTS, true, pass)

@@ -72,11 +72,9 @@ impl Calls {
 fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
     let known = input_sizes(&config.class_name, &config.config, config.build_config.as_ref());
     let sizes = known.ok_or("the config does not say what reaches the model")?;
-    let configs: Vec<Config> = layers
-        .iter()
-        .map(|layer| Config::read(layer.clone()))
-        .filter(|config| !matches!(config, Ok(config) if config.class_name == "InputLayer"))
-        .collect::<Result<_, _>>()?;
+    let mut configs: Vec<Config> =
+        layers.iter().map(|layer| Config::read(layer.clone())).collect::<Result<_, _>>()?;
+    configs.retain(|config| config.class_name != "InputLayer");
     // What no layer is called.
     let mut input = "input".to_owned();
     while configs.iter().any(|config| config.name() == input) {
