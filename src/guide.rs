@@ -26,15 +26,21 @@
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
 macro_rules! pages {
-    ($($page:ident $file:literal)*) => {$(
+    ($($page:ident $file:literal)*) => {
+        /// The links from each page to the others.
+        macro_rules! links {
+            () => {
+                concat!($("[", $file, "]: mod@", stringify!($page), "\n",)*)
+            };
+        }
+        pages!(@each $($page $file)*);
+    };
+    (@each $($page:ident $file:literal)*) => {$(
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
-            "[data-in]: mod@data_in\n[data-from-disk]: mod@data_from_disk\n[images]: mod@images\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
-            "[masks]: mod@masks\n[attention]: mod@attention\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
-            "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
-            "[words]: mod@words\n[tables]: mod@tables\n[own-loop]: mod@own_loop\n[weights]: mod@data_in\n[reduce]: mod@kerata::reduce\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
-            "[pictures]: mod@pictures\n",
-            "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
+            links!(),
+            "[weights]: mod@data_in\n[reduce]: mod@kerata::reduce\n",
+            "[trainer]: kerata::train::Trainer\n",
             "[schedules]: mod@kerata::optim::schedules\n[losses]: mod@kerata::loss\n",
             "[schedule]: kerata::optim::LearningRateSchedule\n",
             "[slots]: kerata::optim::State::visit_slots\n",
