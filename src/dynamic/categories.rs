@@ -69,16 +69,13 @@ impl Categories {
         ids: &[usize],
         tape: Recorder,
     ) -> Result<Flow, Error> {
+        Error::check_ids(ids, &sizes, self.tokens)?;
         let length = sizes.get(1).copied().unwrap_or(1);
         // How many ids share a vector.
         let each = if self.mode == Mode::OneHot { 1 } else { length };
         let sizes = self.sizes(sizes);
         let mut values = filled(&sizes, 0.0_f32)?;
         for (at, &id) in ids.iter().enumerate() {
-            if id >= self.tokens {
-                let (row, step) = (at / length, at % length);
-                return Err(Error::IdOutsideVocabulary { id, vocabulary: self.tokens, row, step });
-            }
             let value = &mut values[at / each * self.tokens + id];
             *value = if self.mode == Mode::Count { *value + 1.0 } else { 1.0 };
         }

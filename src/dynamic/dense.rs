@@ -162,15 +162,10 @@ impl OneToOne for EmbeddingOp {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Flow::Tokens { mut sizes, ids, tape } = x else { return Ok(x) };
-        let steps = sizes.get(1).copied().unwrap_or(1);
-        if let Some(at) = ids.iter().position(|&id| id >= self.rows) {
-            let (row, step) = (at / steps.max(1), at % steps.max(1));
-            let vocabulary = self.rows;
-            return Err(Error::IdOutsideVocabulary { id: ids[at], vocabulary, row, step });
-        }
-        let mask = match self.masked {
-            true => Some(Mask::from_ids(&ids, sizes[0], steps)?),
-            false => None,
+        Error::check_ids(&ids, &sizes, self.rows)?;
+        let mask = match (self.masked, &sizes[..]) {
+            (true, &[rows, steps]) => Some(Mask::from_ids(&ids, rows, steps)?),
+            _ => None,
         };
         sizes.push(self.features);
         let count = (ids.len(),);

@@ -49,7 +49,7 @@ checks! {
 
 pub(super) fn token_ids(arrives: &AnySignal, masked: bool) -> Result<(), Error> {
     let rank = arrives.sizes.len();
-    let fits = is(arrives, &[SignalKind::Tokens]) && (rank == 2 || (rank == 1 && !masked));
+    let fits = is(arrives, &[SignalKind::Tokens]) && (rank == 2 || (!masked && rank > 0));
     check(&TOKEN_IDS, fits, arrives)
 }
 

@@ -5,6 +5,7 @@ mod finite;
 mod foreign;
 mod opened;
 mod text;
+mod vocabulary;
 
 pub use device::OrDevice;
 #[doc(hidden)]

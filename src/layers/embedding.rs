@@ -78,8 +78,8 @@ impl MaskIds for NoMask {
 /// Keras: [`Embedding`](https://keras.io/api/layers/core_layers/embedding/).
 ///
 /// # Shapes
-/// - input `Ids<(Batch, Length)>`, or `Ids<(Batch,)>` without a mask
-/// - output `Masked<(Batch, Length, N)>` with [`MaskZero`], `(Batch, Length, N)` with [`NoMask`]
+/// - input `Ids<(Batch, Length)>`; without a mask `Ids<(Batch,)>` and `Ids<(Batch, Length, K)>` too, of `K` ids at each step
+/// - output `Masked<(Batch, Length, N)>` with [`MaskZero`]; with [`NoMask`] the shape of the ids, and `N` behind it
 /// - `embeddings` `(V, N)`, uniform in `[-0.05, 0.05]`
 ///
 /// # Errors
@@ -130,7 +130,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
         Self { embeddings, cache: WeightCache::default(), mask: PhantomData }
     }
 
-    /// The rows for ids whose shape is `(rows,)` or `(rows, steps)`, and the ids themselves.
+    /// The rows for ids of any shape, and the ids themselves.
     fn look_up<S: Shape, T: Tape<E, D>>(
         &self,
         ids: Tensor<S, usize, D, T>,
@@ -155,15 +155,14 @@ pub(super) const fn wrong_table(rows: usize, columns: usize) -> Fault {
         .or(missing(columns, "the vector of an id has at least 1 number, not 0"))
 }
 
-/// The ids of a tensor `(rows,)` or `(rows, steps)`, if all of them are in the vocabulary.
+/// The ids of a tensor `(rows,)`, `(rows, steps)` or `(rows, steps, several)`, if all of them are in the vocabulary.
 pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
     ids: &Tensor<S, usize, D>,
     vocabulary: usize,
 ) -> Result<Vec<usize>, Error> {
     let list = to_values(ids)?;
-    let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
-    let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
-    Err(Error::IdOutsideVocabulary { id: list[at], vocabulary, row: at / steps, step: at % steps })
+    Error::check_ids(&list, ids.shape().concrete().as_ref(), vocabulary)?;
+    Ok(list)
 }
 
 impl<In, const V: usize, const N: usize, M, E, D> Layer<In, E, D> for Embedding<V, N, M, E, D>
@@ -189,26 +188,34 @@ where
     }
 }
 
-impl<B, const V: usize, const N: usize, E, D> Layer<Ids<(B,)>, E, D>
-    for Embedding<V, N, NoMask, E, D>
-where
-    B: Dim,
-    E: Element,
-    D: Backend<E>,
-{
-    type Out = (B, Const<N>);
+/// Ids that are no sequences, and so cannot be masked: one of a sample, or several at each step.
+macro_rules! without_mask {
+    ($(($($dim:ident),+))+) => { $(
+        impl<$($dim,)+ const V: usize, const N: usize, E, D> Layer<Ids<($($dim,)+)>, E, D>
+            for Embedding<V, N, NoMask, E, D>
+        where
+            $($dim: Dim,)+
+            E: Element,
+            D: Backend<E>,
+        {
+            type Out = ($($dim,)+ Const<N>);
 
-    const FAULT: Fault = wrong_table(V, N);
+            const FAULT: Fault = wrong_table(V, N);
 
-    fn call<T: Tape<E, D>>(
-        &self,
-        ids: Tensor<(B,), usize, D, T>,
-    ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
-        const { <Self as Layer<Ids<(B,)>, E, D>>::FAULT.tell() };
-        let (batch,) = *ids.shape();
-        self.look_up(ids)?.0.into_shape(&(batch, Const))
-    }
+            #[allow(non_snake_case)]
+            fn call<T: Tape<E, D>>(
+                &self,
+                ids: Tensor<($($dim,)+), usize, D, T>,
+            ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                const { <Self as Layer<Ids<($($dim,)+)>, E, D>>::FAULT.tell() };
+                let ($($dim,)+) = *ids.shape();
+                self.look_up(ids)?.0.into_shape(&($($dim,)+ Const))
+            }
+        }
+    )+ };
 }
+
+without_mask!((B)(B, L, K));
 
 /// The table of a stream, and room for rows of it and a mask.
 pub struct EmbeddingStepper<E> {

@@ -1,6 +1,10 @@
 //! Layers at each step of ids: a vector for each sentence of a text.
 
-use kerata::config::{AnySignal, DynamicValue, SignalKind};
+use kerata::{
+    Const, Cpu, Embedding, Error,
+    config::{AnySignal, DynamicLayer, DynamicValue, SignalKind},
+    prelude::*,
+};
 use serde_json::{Value, json};
 
 use crate::dynamic::{error, layer};
@@ -50,4 +54,36 @@ fn what_is_no_sequence_of_ids_is_refused() {
     let text =
         error(json!({"class_name": "TimeDistributed", "config": {"layer": dense, "units": 1}}));
     assert!(text.contains("units"), "{text}");
+}
+
+#[test]
+fn several_ids_at_each_step_are_as_many_rows() {
+    let dev = Cpu::seed_from_u64(3);
+    let embedding = Embedding::<5, 2>::build(&dev).unwrap();
+    let table = embedding.embeddings.array();
+    let ids = vec![1, 2, 0, 4, 0, 3, 3, 3, 1, 0, 4, 2];
+    let rows: Vec<f32> = ids.iter().flat_map(|&id| table[id]).collect();
+
+    let mut dynamic = DynamicLayer::from_layer(&embedding).unwrap();
+    let y = dynamic.run(DynamicValue::ids([2, 3, 2], ids.clone()).unwrap()).unwrap();
+    assert_eq!((y.sizes(), y.values()), (&[2, 3, 2, 2][..], &rows[..]));
+    let x = |ids| dev.tensor_from_vec(ids, (2, Const::<3>, Const::<2>));
+    assert_eq!(embedding.forward(x(ids.clone())).unwrap().as_vec(), rows);
+
+    // Row 1 has two ids at each of three steps.
+    let mut wrong = ids;
+    wrong[9] = 5;
+    let place = Error::IdOutsideVocabulary { id: 5, vocabulary: 5, row: 1, step: 1 };
+    assert_eq!(
+        dynamic.run(DynamicValue::ids([2, 3, 2], wrong.clone()).unwrap()),
+        Err(place.clone())
+    );
+    assert_eq!(embedding.forward(x(wrong)).unwrap_err(), place);
+
+    // A mask says which steps there are, and not which ids at one step.
+    let config = json!({"input_dim": 5, "output_dim": 2, "mask_zero": true});
+    let masked = layer(json!({"class_name": "Embedding", "config": config})).unwrap();
+    let sizes = vec![None, Some(3), Some(2)];
+    let refused = masked.gives(&AnySignal { kind: SignalKind::Tokens, sizes }).unwrap_err();
+    assert!(refused.to_string().contains("Ids<(Batch, Length)>"), "{refused}");
 }
