@@ -328,6 +328,21 @@ impl<In: FromDynamic, Out: FromDynamic> KerasModel for Typed<In, Out> {
     }
 }
 
+/// That of the layer in it.
+impl<In: FromDynamic, Out: FromDynamic> KerasFiles for Typed<In, Out> {
+    fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.layer.load_keras(path)
+    }
+
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        self.layer.load_keras_bytes(bytes)
+    }
+
+    fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.layer.save_keras(path)
+    }
+}
+
 /// What stands for a file in memory in messages.
 const IN_MEMORY: &str = "the Keras file";
 

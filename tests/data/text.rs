@@ -71,6 +71,12 @@ fn strings_are_looked_up_as_the_documentation_says() {
     let with_unknown = ["[UNK]", "a", "b", "c", "d"];
     layer.set_vocabulary_with_idf(with_unknown, &[0.9, 0.25, 0.75, 0.6, 0.4]).unwrap();
     assert_eq!(vectors(&layer), [[0.0, 0.25, 0.0, 0.6, 0.8], [1.8, 0.0, 0.75, 0.0, 0.4]]);
+    // The weight that unknown words were given stays in a config, and one that is the mean of the others does.
+    assert_eq!(StringLookup::from_config(&layer.config()).unwrap(), layer);
+    let mut mean = lookup(OutputMode::TfIdf);
+    mean.set_vocabulary_with_idf(words, &[0.25, 0.75, 0.6, 0.4]).unwrap();
+    assert_eq!(mean.config().config["idf_weights"].as_array().unwrap().len(), 4);
+    assert_eq!(StringLookup::from_config(&mean.config()).unwrap(), mean);
     assert!(layer.set_vocabulary(words).is_err());
 }
 

@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf, process::Command};
 
 use kerata::{
     Error,
-    config::{Config, CustomObjects, DynamicValue},
-    data::TextVectorization,
+    config::{Config, CustomObjects, DynamicValue, layer_from_config},
+    data::{OutputMode, StringLookup, TextVectorization},
     keras::{self, TextLayer, TextModel},
     prelude::*,
 };
@@ -198,6 +198,35 @@ fn texts_go_in_and_answers_come_out() -> Result<(), Error> {
     let error = both.text[0].2.apply(&[vec!["5"], vec!["7", "9"]]);
     // Of vectors, rows may have any number of words.
     assert_eq!(error?.sizes(), [2, 4]);
+    Ok(())
+}
+
+#[test]
+fn vectors_of_words_may_be_longer_than_their_list() -> Result<(), Error> {
+    let mut lookup = StringLookup {
+        output_mode: OutputMode::MultiHot,
+        pad_to_max_tokens: true,
+        max_tokens: Some(6),
+        ..StringLookup::default()
+    };
+    lookup.set_vocabulary(["a", "b", "c"])?;
+    let text = [("words".to_owned(), 0, TextLayer::StringLookup(lookup))];
+    let dense = |inputs: usize| {
+        let layers = json!([
+            {"class_name": "InputLayer", "config": {"batch_shape": [null, inputs]}},
+            {"class_name": "Dense", "config": {"units": 1, "kernel_initializer": "ones"}}]);
+        let config = json!({"class_name": "Sequential", "config": {"layers": layers}});
+        layer_from_config(&Config::try_from(config)?, &CustomObjects::new())
+    };
+    let path = temporary("padded");
+    keras::save_with_text(&path, &text, &dense(6)?)?;
+    let mut read = keras::load_with_text(&path, &CustomObjects::new())?;
+    let x = read.text[0].2.apply(&[vec!["a", "z"]])?;
+    assert_eq!(x.values(), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(read.model.run(x)?.values(), [2.0]);
+    let error = keras::save_with_text(&path, &text, &dense(4)?).unwrap_err().to_string();
+    assert!(error.contains("[Some(4)]") && error.contains("[Some(6)]"), "{error}");
+    fs::remove_file(path).unwrap();
     Ok(())
 }
 

@@ -74,7 +74,7 @@ impl TextLayer {
                 (layer.output_mode, vector_size(layer), layer.output_sequence_length)
             }
             Self::StringLookup(lookup) | Self::IntegerLookup(lookup) => {
-                (lookup.output_mode, lookup.vocabulary_size(), length)
+                (lookup.output_mode, lookup.vector_size(), length)
             }
         };
         match mode {
@@ -89,10 +89,8 @@ impl TextLayer {
 
 /// How many values its vectors have.
 fn vector_size(layer: &TextVectorization) -> usize {
-    match layer.max_tokens.filter(|_| layer.pad_to_max_tokens) {
-        Some(most) => most,
-        None => layer.vocabulary_size(),
-    }
+    let most = layer.max_tokens.filter(|_| layer.pad_to_max_tokens);
+    most.unwrap_or_else(|| layer.vocabulary_size())
 }
 
 fn ids(rows: &[Vec<usize>]) -> Result<DynamicValue, Error> {

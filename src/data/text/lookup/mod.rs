@@ -239,6 +239,12 @@ impl StringLookup {
         self.special() + self.learned.tokens.len()
     }
 
+    /// How many values its vectors have.
+    pub(crate) fn vector_size(&self) -> usize {
+        let most = self.max_tokens.filter(|_| self.pad_to_max_tokens);
+        most.unwrap_or_else(|| self.vocabulary_size())
+    }
+
     /// The ids of a sample.
     ///
     /// # Errors
@@ -288,8 +294,8 @@ impl StringLookup {
         }
         let ids = self.look_up(tokens)?;
         let size = self.vocabulary_size();
-        let depth = self.max_tokens.filter(|_| self.pad_to_max_tokens).unwrap_or(size);
-        let mut vector = encoded(ids.into_iter().map(|id| (id, 1.0)), depth, self.output_mode)?;
+        let each = ids.into_iter().map(|id| (id, 1.0));
+        let mut vector = encoded(each, self.vector_size(), self.output_mode)?;
         if self.output_mode == OutputMode::TfIdf {
             // The settings are public fields.
             if self.learned.idf_weights.len() != size {

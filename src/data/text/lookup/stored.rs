@@ -57,10 +57,15 @@ impl StringLookup {
 
     /// The config as Keras writes it, with the vocabulary.
     pub fn config(&self) -> Config {
-        let words = self.get_vocabulary(false);
-        let given = !words.is_empty();
-        let weights = self.learned.idf_weights.get(self.special()..).unwrap_or_default();
+        let given = !self.learned.tokens.is_empty();
+        let all = &self.learned.idf_weights;
+        let weights = all.get(self.special()..).unwrap_or_default();
+        // The weights of special tokens that are not the mean of the others are given with them, as Keras takes them.
+        let with_special = *all != self.with_special(weights.to_vec());
         let of_words = given && self.output_mode == OutputMode::TfIdf;
+        let with_special = of_words && with_special;
+        let words = self.get_vocabulary(with_special);
+        let weights = if with_special { &all[..] } else { weights };
         let keys = [
             ("invert", json!(false)),
             ("max_tokens", json!(self.max_tokens)),
