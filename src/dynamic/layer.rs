@@ -7,6 +7,7 @@ use super::{
     flow::{Flow, Flows, emptied, join_tapes, put_first},
     is_padded,
     op::{self, Op},
+    rules::of_activity,
     value, words,
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     error::{Error, shortened},
     fields::{AnySignal, Config, has_build_config, may_be_frozen},
     io::WeightFile,
-    regularizers::{penalize, regularizer},
+    regularizers::penalize,
 };
 
 /// A layer whose shapes are known at run time only. It can be looked at, run, trained, and turned into a typed
@@ -313,9 +314,7 @@ impl DynamicLayer {
 
     /// Adds the penalties of what leaves the layer to the loss of the pass, if its config has a regularizer for that.
     fn penalize(&self, y: Flows) -> Result<Flows, Error> {
-        let said = self.config.config.get("activity_regularizer").filter(|said| !said.is_null());
-        let Some(said) = said else { return Ok(y) };
-        let regularizer = regularizer(said);
+        let Some(regularizer) = of_activity(&self.config) else { return Ok(y) };
         let (y, tape) = join_tapes(y);
         for one in &y {
             if let Flow::Numbers(numbers) = one {

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     fields::Config,
     parameters::{Parameter, Visitor, forwards},
-    regularizers::{Constraint, Regularizer, Rule, constraint, regularizer},
+    regularizers::{Constraint, L1L2, Regularizer, Rule, constraint, regularizer},
 };
 
 /// The rules of a layer, by what their keys begin with.
@@ -51,6 +51,16 @@ impl Rules {
             constraint: constraint.map(|(_, one)| &**one),
         })
     }
+}
+
+/// The regularizer of what leaves a layer. An `ActivityRegularization` is nothing but that.
+pub(super) fn of_activity(config: &Config) -> Option<Box<dyn Regularizer>> {
+    let said = |key| config.config.get(key).filter(|said: &&Value| !said.is_null());
+    if config.class_name == "ActivityRegularization" {
+        let factor = |key| said(key).and_then(Value::as_f64).unwrap_or(0.0);
+        return Some(Box::new(L1L2 { l1: factor("l1"), l2: factor("l2") }));
+    }
+    said("activity_regularizer").map(regularizer)
 }
 
 /// Shows weights with their rules.

@@ -293,3 +293,26 @@ fn what_leaves_a_typed_one_is_checked() {
     let masked = layer(json!({"class_name": "Masking", "config": {}})).unwrap();
     masked.typed::<(Batch, Const<3>, Const<1>), Masked<(Batch, Const<3>, Const<1>)>>().unwrap();
 }
+
+#[test]
+fn a_layer_of_a_penalty_alone_is_trained_with_it() {
+    let ones = |units: usize| json!({"class_name": "Dense", "config": {"units": units, "use_bias": false, "kernel_initializer": "ones"}});
+    let penalty = json!({"class_name": "ActivityRegularization", "config": {"l2": 0.5}});
+    let layers = [ones(2), penalty, ones(1)];
+    let model = layer(json!({"class_name": "Sequential", "config": {"layers": layers}})).unwrap();
+    let model = model.typed::<(Batch, Const<2>), (Batch, Const<1>)>().unwrap();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.01)).unwrap();
+    let data = InMemory::new(vec![[1.0_f32, 2.0], [3.0, 4.0]], vec![[0.0_f32]; 2]).unwrap();
+    let fit = Fit { shuffle: false, progress: false, ..Fit::epochs(2) };
+    let history = trainer.fit(&data, &fit).unwrap();
+    // What Keras 3.15.1 says.
+    let close = |found: &[f32], expected: &[f32]| {
+        approx::assert_relative_eq!(found, expected, max_relative = 1e-5);
+    };
+    let losses: Vec<f32> = history.get("loss").unwrap().iter().map(|&loss| loss as f32).collect();
+    close(&losses, &[145.0, 2.055976390838623]);
+    close(
+        &weights(&trainer.model),
+        &[0.3663768, 0.3663768, 0.1025968, 0.1025968, -0.148064, -0.148064],
+    );
+}
