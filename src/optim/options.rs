@@ -52,9 +52,13 @@ impl Options<'_> {
         self.gradient_accumulation_steps.unwrap_or(1).max(1)
     }
 
-    /// Whether a parameter of this name has no weight decay.
+    /// Whether a parameter of this name has no weight decay. As in Keras, a word is one of its own name, which is the last; with a dot it is
+    /// one of all of them.
     pub(super) fn excludes(&self, name: &str) -> bool {
-        has_any(name, self.exclude_from_weight_decay)
+        let own = name.rsplit('.').next().unwrap_or(name);
+        let stands =
+            |word: &String| if word.contains('.') { name } else { own }.contains(&word[..]);
+        self.exclude_from_weight_decay.iter().any(stands)
     }
 
     /// Checks the options.
@@ -88,7 +92,7 @@ impl Options<'_> {
     }
 }
 
-/// Whether one of these words stands in the name of a parameter.
+/// Whether one of these words stands in the name of a parameter, with those of its layers in front: `head.bias`.
 pub(super) fn has_any(name: &str, words: &[String]) -> bool {
     words.iter().any(|word| name.contains(word.as_str()))
 }
@@ -131,7 +135,8 @@ macro_rules! optimizer {
             /// The fraction, times the learning rate, that every parameter loses in a step.
             $(#[doc = concat!("Default ", $decay, ".")])?
             pub weight_decay: Option<f64>,
-            /// Parameters in whose names one of these stands, such as `bias`, lose nothing. Default none.
+            /// Parameters in whose own names one of these stands, `bias` of `head.bias`, lose nothing. One with a dot is looked for in the whole name, as
+            /// `head.` is. Default none.
             pub exclude_from_weight_decay: Vec<String>,
             /// The most that the norm of the gradient of each parameter can be. Default none.
             pub clipnorm: Option<f64>,
@@ -236,3 +241,21 @@ macro_rules! settings {
     };
 }
 pub(super) use settings;
+
+#[cfg(test)]
+mod tests {
+    use crate::optim::{Optimizer, Sgd};
+
+    #[test]
+    fn words_are_of_a_parameter_and_with_a_dot_of_its_layers() {
+        let excludes = |word: &str, name: &str| {
+            let exclude_from_weight_decay = vec!["gamma".to_owned(), word.to_owned()];
+            let sgd = Sgd { exclude_from_weight_decay, ..Sgd::new(0.1) };
+            sgd.options().excludes(name)
+        };
+        assert!(excludes("bias", "head.bias") && excludes("bias", "bias"));
+        assert!(!excludes("bias", "unbiased.kernel"), "as in Keras");
+        assert!(excludes("head.", "head.kernel") && excludes("head.kernel", "deep.head.kernel"));
+        assert!(!excludes("head.", "trunk.kernel") && excludes("none", "norm.gamma"));
+    }
+}
