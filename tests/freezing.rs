@@ -4,7 +4,7 @@
 
 use kerata::{
     Batch, BatchNorm, Const, Cpu, Dense, Dropout, Error, Inner, Layer, Relu, Tensor,
-    config::{Config, CustomObjects, layer_from_config},
+    config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
     model,
@@ -334,5 +334,75 @@ fn the_config_of_a_frozen_model_freezes_what_is_in_it() -> Result<(), Error> {
     let dynamic = layer_from_config(&json.to_string().parse::<Config>()?, &CustomObjects::new())?;
     let typed = dynamic.typed::<(Batch, Const<3>), (Batch, Const<1>)>()?;
     assert_eq!(typed.parameters().iter().filter(|one| one.trainable).count(), 2);
+    Ok(())
+}
+
+#[model(input = (Batch, 3), output = (Batch, 1))]
+struct Free {
+    base: Base,
+    head: Dense<_, 1>,
+}
+
+fn column() -> InMemory<Vec<[f32; 3]>, Vec<[f32; 1]>> {
+    let inputs = (0..12).map(|i| [wave(i), wave(i + 5), wave(i * 3)]).collect();
+    InMemory::new(inputs, (0..12).map(|i| [wave(i * 2)]).collect()).unwrap()
+}
+
+/// Bit by bit as if the model itself said that its base is not trained: so it is with Keras's `base.trainable = False`.
+#[test]
+fn statistics_rest_where_a_trainer_freezes() -> Result<(), Error> {
+    let built = || Free::build(&Cpu::seed_from_u64(3));
+    let trainer = |model| Trainer::new(model, MeanSquaredError, Adam::new(0.02));
+    let mut free = trainer(built()?)?;
+    let before = free.model.base.clone();
+    let statistics =
+        |base: &Base| (base.norm.moving_mean.array(), base.norm.moving_variance.array());
+    free.freeze("base")?;
+    let history = free.fit(&column(), &fit(3))?;
+    let tuned = Tuned::build(&Cpu::seed_from_u64(3))?;
+    let mut tuned = Trainer::new(tuned, MeanSquaredError, Adam::new(0.02))?;
+    assert_eq!(history, tuned.fit(&column(), &fit(3))?);
+    assert_eq!(statistics(&free.model.base), statistics(&before));
+
+    type In = (Batch, Const<3>);
+    let dynamic = DynamicLayer::from_layer(&built()?)?.typed::<In, (Batch, Const<1>)>()?;
+    let mut dynamic = Trainer::new(dynamic, MeanSquaredError, Adam::new(0.02))?;
+    // As a dynamic model, in which something else drops.
+    let held = |model: &kerata::config::Typed<In, _>| -> Vec<Vec<f32>> {
+        model.layer.weights().take(6).map(|weight| weight.values).collect()
+    };
+    dynamic.freeze("0")?;
+    let all = held(&dynamic.model);
+    dynamic.fit(&column(), &fit(3))?;
+    assert_eq!(held(&dynamic.model), all);
+    dynamic.unfreeze("0")?;
+    dynamic.freeze_statistics("0")?;
+    dynamic.fit(&column(), &fit(1))?;
+    let after = held(&dynamic.model);
+    assert!((0..4).all(|i| after[i] != all[i]) && after[4..] == all[4..]);
+
+    // The weights are trained again, and a checkpoint knows that the statistics are not.
+    free.unfreeze("base")?;
+    free.freeze_statistics("base.norm")?;
+    let path = std::env::temp_dir().join(format!("kerata-resting-{}", std::process::id()));
+    free.save_checkpoint(&path)?;
+    let mut resumed = trainer(built()?)?;
+    resumed.resume(&path)?;
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(free.fit(&column(), &fit(2))?, resumed.fit(&column(), &fit(2))?);
+    assert_ne!(free.model.base.dense.kernel.array(), before.dense.kernel.array());
+    assert_ne!(free.model.base.norm.gamma.array(), before.norm.gamma.array());
+    assert_eq!(statistics(&free.model.base), statistics(&before));
+    assert_eq!(statistics(&resumed.model.base), statistics(&before));
+
+    // And then all of it, but what was cloned before.
+    let twin = resumed.model.base.clone();
+    resumed.unfreeze("base")?;
+    resumed.fit(&column(), &fit(1))?;
+    assert_ne!(statistics(&resumed.model.base), statistics(&before));
+    assert_eq!(statistics(&twin), statistics(&before));
+    let error = free.freeze_statistics("head").unwrap_err().to_string();
+    assert!(error.contains("nothing there follows the batches"), "{error}");
+    assert!(free.set_learning_rate_multiplier("base.norm.moving_mean", 0.5).is_err());
     Ok(())
 }

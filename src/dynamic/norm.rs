@@ -19,6 +19,7 @@ use crate::{
     },
     error::Error,
     fields::{AnySignal, Initializer},
+    layer::rests_at,
     layers::batch_norm_train,
 };
 
@@ -243,6 +244,9 @@ impl OneToOne for Norm {
         let Some((_, momentum)) = self.moving else { return self.apply(x) };
         let names = ["moving_mean", "moving_variance"];
         let moving = [self.weights.flat(names[0])?, self.weights.flat(names[1])?];
+        if <Cpu as Backend<f32>>::values(&moving[0]).is_some_and(rests_at) {
+            return self.apply(x);
+        }
         let (x, weights) = (x.numbers()?, self.weights()?);
         let mask = x.mask.clone();
         let (rank, axes) = (x.sizes.len(), self.axes(x.sizes.len())?);

@@ -8,7 +8,10 @@ mod forward;
 pub(crate) use chain::{pass, pass_mut};
 pub use forward::{Forward, InputOf};
 
-use std::{cell::Cell, thread::LocalKey};
+use std::{
+    cell::{Cell, RefCell},
+    thread::LocalKey,
+};
 
 use dfdx::tensor::{Cpu, Tape};
 
@@ -140,6 +143,8 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
 thread_local! {
     static TRAINS: Cell<bool> = const { Cell::new(false) };
     static RESTS: Cell<bool> = const { Cell::new(false) };
+    /// Where in memory the statistics are that stay in this pass.
+    static AT_REST: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether a training pass has come to a [`Layer::call`], so that the layers within take part in it.
@@ -161,6 +166,23 @@ pub(crate) fn rests() -> bool {
 #[doc(hidden)]
 pub fn resting<R>(pass: impl FnOnce() -> R) -> R {
     within(&RESTS, true, pass)
+}
+
+/// Runs a training pass in which the statistics at these places stay, and are what is used.
+pub(crate) fn resting_at<R>(places: Vec<usize>, pass: impl FnOnce() -> R) -> R {
+    struct Restore(Vec<usize>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            AT_REST.set(std::mem::take(&mut self.0));
+        }
+    }
+    let _restore = Restore(AT_REST.replace(places));
+    pass()
+}
+
+/// Whether statistics, which have not been changed in this pass, are among those that stay.
+pub(crate) fn rests_at<E>(statistics: &[E]) -> bool {
+    AT_REST.with_borrow(|places| places.contains(&statistics.as_ptr().addr()))
 }
 
 fn within<R>(flag: &'static LocalKey<Cell<bool>>, value: bool, part: impl FnOnce() -> R) -> R {

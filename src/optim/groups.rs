@@ -43,6 +43,37 @@ impl LayerGroups {
     ) -> Result<(), Error> {
         model.visit(&mut Grouped { visitor, groups: self, number: 0 })
     }
+
+    /// Where the statistics are that are frozen.
+    pub(super) fn statistics<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &self,
+        model: &mut M,
+    ) -> Result<Vec<usize>, Error> {
+        let mut frozen = Statistics { groups: self, number: 0, places: Vec::new() };
+        if self.0.iter().any(|group| group.frozen) {
+            model.visit(&mut frozen)?;
+        }
+        Ok(frozen.places)
+    }
+}
+
+/// Finds what is frozen among what is never trained.
+struct Statistics<'a> {
+    groups: &'a LayerGroups,
+    number: usize,
+    places: Vec<usize>,
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Statistics<'_> {
+    #[inline(never)]
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        if !parameter.trainable && self.groups.get(self.number).frozen {
+            let place = parameter.tensor.values().map(|values| values.as_ptr().addr());
+            self.places.extend(place);
+        }
+        self.number += 1;
+        Ok(())
+    }
 }
 
 struct Grouped<'a, E: Element, D: Backend<E>> {
@@ -84,10 +115,11 @@ fn is_within(parameter: &str, name: &str) -> bool {
     parameter.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The numbers of the parameters that a name means, all of which can be trained.
+/// The numbers of the parameters that a name means.
 fn numbers(all: &[Named], name: &str) -> Result<Vec<usize>, Error> {
-    let within = |named: &&Named| is_within(&named.name, name);
-    if !all.iter().any(|named| within(&named)) {
+    let within = |(_, named): &(usize, &Named)| is_within(&named.name, name);
+    let numbers: Vec<usize> = all.iter().enumerate().filter(within).map(|(at, _)| at).collect();
+    if numbers.is_empty() {
         let known: IndexSet<&str> = all
             .iter()
             .flat_map(|Named { name, .. }| {
@@ -99,24 +131,26 @@ fn numbers(all: &[Named], name: &str) -> Result<Vec<usize>, Error> {
         let what = "the layer or parameter";
         return Err(Error::Unknown { what, name: name.to_owned(), known });
     }
-    let trained: Vec<usize> = all
-        .iter()
-        .enumerate()
-        .filter(|(_, named)| within(named) && named.trainable)
-        .map(|(number, _)| number)
-        .collect();
-    if trained.is_empty() {
-        let expected = "the model itself says that nothing there is trained";
-        return Err(Error::invalid("the layer or parameter", name, expected));
-    }
-    Ok(trained)
+    Ok(numbers)
+}
+
+/// Which of the parameters that a name means a change is of.
+#[derive(Clone, Copy)]
+enum Of {
+    /// Those that are trained, of which there are some.
+    Trained,
+    /// All, of which some are trained.
+    All,
+    /// Those that are not trained, of which there are some.
+    Statistics,
 }
 
 impl<E: Element, D: Backend<E>> State<E, D> {
     /// Freezes a layer or parameter by its name in the model, `embed` or `head.kernel`: steps leave its values as they are.
     ///
     /// What is frozen has no weight decay, no penalty and no constraint, counts in no norm of gradients, and the optimiser forgets
-    /// what it remembers of it. Moving statistics, which are never trained, still follow the batches.
+    /// what it remembers of it. As with Keras's `trainable = False`, a [`BatchNorm`](crate::BatchNorm) in it rests in [`attempt`](State::attempt): it
+    /// normalises by its moving statistics, and these stay.
     ///
     /// # Errors
     /// [`Error::Unknown`] for a name that the model has not, with those it has; [`Error::Invalid`] where nothing is trained anyway,
@@ -127,7 +161,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
                 "the model has the averages of its weights, which are to be swapped back before";
             return Err(Error::invalid("the layer to freeze", name, expected));
         }
-        for number in self.regroup(model, name, |group| group.frozen = true)? {
+        for number in self.regroup(model, name, Of::All, |group| group.frozen = true)? {
             if let Some(slots) = self.slots.get_mut(number) {
                 *slots = Slots::default();
             }
@@ -135,13 +169,27 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         Ok(())
     }
 
-    /// Trains again what was [frozen](State::freeze). The optimiser begins anew there, as in its first step.
+    /// Freezes the moving statistics of a layer alone: a [`BatchNorm`](crate::BatchNorm) in it rests, and its weights are trained as before. So Keras
+    /// fine-tunes a model that is called with `training=False`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a name that the model has not, with those it has; [`Error::Invalid`] where nothing but weights is.
+    pub fn freeze_statistics<M: Parameters<E, D>>(
+        &mut self,
+        model: &M,
+        name: &str,
+    ) -> Result<(), Error> {
+        self.regroup(model, name, Of::Statistics, |group| group.frozen = true).map(drop)
+    }
+
+    /// Trains again what was [frozen](State::freeze), and lets its [statistics](State::freeze_statistics) follow the batches. The optimiser begins
+    /// anew there, as in its first step.
     ///
     /// # Errors
     /// [`Error::Unknown`] for a name that the model has not, with those it has; [`Error::Invalid`] where the model itself, by
     /// `#[with(trainable = false)]`, has nothing trained.
     pub fn unfreeze<M: Parameters<E, D>>(&mut self, model: &M, name: &str) -> Result<(), Error> {
-        self.regroup(model, name, |group| group.frozen = false).map(drop)
+        self.regroup(model, name, Of::All, |group| group.frozen = false).map(drop)
     }
 
     /// Multiplies the learning rate of a layer or parameter, and with it its weight decay, by a factor: PyTorch's parameter groups.
@@ -159,18 +207,31 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             let expected = "it must be above 0 and finite; `freeze` keeps a layer as it is";
             return Err(Error::invalid("the learning rate multiplier", factor, expected));
         }
-        self.regroup(model, name, |group| group.rate = factor).map(drop)
+        self.regroup(model, name, Of::Trained, |group| group.rate = factor).map(drop)
     }
 
-    /// Changes the groups of all parameters that a name means. Gives their numbers.
+    /// Changes the groups of parameters that a name means. Gives their numbers.
     fn regroup<M: Parameters<E, D>>(
         &mut self,
         model: &M,
         name: &str,
+        of: Of,
         change: impl Fn(&mut Group),
     ) -> Result<Vec<usize>, Error> {
         let all = parameters::list(model);
-        let numbers = numbers(&all, name)?;
+        let mut numbers = numbers(&all, name)?;
+        let statistics = matches!(of, Of::Statistics);
+        let fits = |&number: &usize| all[number].trainable != statistics;
+        if !numbers.iter().any(fits) {
+            let expected = match of {
+                Of::Statistics => "nothing there follows the batches",
+                Of::Trained | Of::All => "the model itself says that nothing there is trained",
+            };
+            return Err(Error::invalid("the layer or parameter", name, expected));
+        }
+        if !matches!(of, Of::All) {
+            numbers.retain(fits);
+        }
         let mut groups: Vec<Group> = (0..all.len()).map(|number| self.groups.get(number)).collect();
         numbers.iter().for_each(|&number| change(&mut groups[number]));
         self.groups = LayerGroups(groups.into());

@@ -20,6 +20,7 @@ use crate::{
     backend::{Backend, Element, Seeded, largest, random_u64},
     distributed,
     error::{Error, OrDevice},
+    layer::resting_at,
     parameters::{self, Parameter, Parameters, Visitor},
     regularizers::collected,
 };
@@ -90,7 +91,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             false => Reading::nothing(self),
         };
         let groups = reading.state.groups.clone();
-        let (loss, activity) = collected(|| pass(undo.value))?;
+        let at_rest = groups.statistics(undo.value)?;
+        let (loss, activity) = collected(|| resting_at(at_rest, || pass(undo.value)))?;
         // The penalties of weights count once.
         let loss = match distributed::current().is_none_or(|pass| pass.is_first()) {
             true => penalized(&groups, undo.value, loss)?,

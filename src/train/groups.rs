@@ -18,8 +18,9 @@ where
     /// Freezes a layer, by the name of its field, or a parameter within it, `head.kernel`: it is as it is until it is
     /// [unfrozen](Trainer::unfreeze).
     ///
-    /// What is frozen has no weight decay, no penalty and no constraint, and counts in no norm of gradients. Dropout and moving
-    /// statistics are no parameters that are trained, and work as before. A checkpoint knows what is frozen.
+    /// What is frozen has no weight decay, no penalty and no constraint, and counts in no norm of gradients. As with Keras's `trainable = False`, a
+    /// [`BatchNorm`](crate::BatchNorm) in it rests: it normalises by its moving statistics, and these stay. Dropout works as before. A checkpoint
+    /// knows what is frozen.
     ///
     /// # Errors
     /// Those of [`State::freeze`](crate::optim::State::freeze): [`Error::Unknown`] lists the names that there are.
@@ -56,7 +57,34 @@ where
         self.state.freeze(&self.model, name)
     }
 
-    /// Trains again what was [frozen](Trainer::freeze), or a part of it. The optimiser begins anew there, as in its first step.
+    /// Freezes the moving statistics of a layer alone, as [`State::freeze_statistics`](crate::optim::State::freeze_statistics) does.
+    ///
+    /// # Errors
+    /// Those of [`State::freeze_statistics`](crate::optim::State::freeze_statistics).
+    ///
+    /// ```
+    /// use kerata::{*, data::InMemory, loss::MeanSquaredError, optim::Adam, prelude::*, train::{Fit, Trainer}};
+    ///
+    /// #[model(input = (Batch, 2), output = (Batch, 1))]
+    /// struct Net {
+    ///     norm: BatchNorm<_>,
+    ///     head: Dense<_, 1>,
+    /// }
+    ///
+    /// let net = Net::build(&Cpu::seed_from_u64(0))?;
+    /// let mut trainer = Trainer::new(net, MeanSquaredError, Adam::new(0.1))?;
+    /// let data = InMemory::new(vec![[1.0_f32, 2.0], [3.0, -1.0]], vec![[5.0_f32], [1.0]])?;
+    /// trainer.freeze_statistics("norm")?;
+    /// trainer.fit(&data, &Fit::epochs(3))?;
+    /// assert_eq!(trainer.model.norm.moving_mean.array(), [0.0, 0.0]);
+    /// assert_ne!(trainer.model.norm.gamma.array(), [1.0, 1.0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn freeze_statistics(&mut self, name: &str) -> Result<(), Error> {
+        self.state.freeze_statistics(&self.model, name)
+    }
+
+    /// Trains again what was [frozen](Trainer::freeze), or a part of it, statistics included. The optimiser begins anew there, as in its first step.
     ///
     /// # Errors
     /// Those of [`State::unfreeze`](crate::optim::State::unfreeze).

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, OrDevice},
     fusion::{Fused, Fuses},
     layer,
-    layer::{Layer, rests, trains},
+    layer::{Layer, rests, rests_at, trains},
     shape::{Fault, Features},
     signal::{LastAxis, Mask, StepValues},
     stream::{Streamable, copy_bounded, room},
@@ -102,6 +102,11 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
     fn weights(&self) -> Result<NormWeights<E, D>, Error> {
         let gamma = factor(&self.gamma, self.scale)?;
         Ok(NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon: self.epsilon })
+    }
+
+    /// Whether the statistics are what a training pass uses, and stay: it, or what it is in, is not trained.
+    fn is_at_rest(&self) -> bool {
+        rests() || D::values(&self.moving_mean).is_some_and(rests_at)
     }
 
     /// The normalisation of the inference pass.
@@ -197,7 +202,7 @@ where
         then: Epilogue<E, D>,
     ) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
-        if trains() && !rests() {
+        if trains() && !self.is_at_rest() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";
             return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
@@ -214,7 +219,7 @@ where
         then: Epilogue<E, D>,
     ) -> Result<In::Data<E, D, T>, Error> {
         // As in Keras, where the layer or what it is in is not trained.
-        if rests() {
+        if self.is_at_rest() {
             return <Self as Layer<In, E, D>>::call_fused(self, x, then);
         }
         self.check()?;
