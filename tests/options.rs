@@ -147,3 +147,47 @@ fn a_model_counts_the_weights_that_there_are() -> Result<(), Error> {
     assert!(error.unwrap_err().to_string().contains("use_bias"));
     Ok(())
 }
+
+#[model(input = (Batch, 400), output = (Batch, 2))]
+struct Initialized {
+    #[with(kernel_initializer = RandomNormal { stddev: 0.02 }, bias_initializer = Constant(1))]
+    first: Dense<_, 50>,
+    #[with(kernel_initializer = RandomUniform(-0.5, 0.25), bias_initializer = RandomNormal)]
+    second: Dense<_, 400>,
+    #[with(kernel_initializer = Orthogonal { gain: 2.0 })]
+    third: Dense<_, 400>,
+    #[with(kernel_initializer = TruncatedNormal { mean: -1.0, stddev: 0.5 })]
+    fourth: Dense<_, 2>,
+}
+
+#[test]
+fn initializers_have_the_arguments_of_keras() -> Result<(), Error> {
+    let net = Initialized::build(&Cpu::seed_from_u64(0))?;
+    // The mean, the standard deviation, and the bounds.
+    let said = |values: Vec<f32>| {
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>();
+        let bounds = values
+            .iter()
+            .fold([f32::MAX, f32::MIN], |[low, high], &value| [low.min(value), high.max(value)]);
+        (mean, (squares / values.len() as f32).sqrt(), bounds)
+    };
+    let near = |found: f32, expected: f32, by: f32| {
+        assert!((found - expected).abs() < by, "{found} for {expected}");
+    };
+    let (mean, deviation, _) = said(net.first.kernel.as_vec());
+    near(mean, 0.0, 1e-3);
+    near(deviation, 0.02, 1e-3);
+    assert_eq!(net.first.bias.as_vec(), [1.0; 50]);
+    let (mean, _, bounds) = said(net.second.kernel.as_vec());
+    near(mean, -0.125, 0.01);
+    near(bounds[0], -0.5, 0.01);
+    near(bounds[1], 0.25, 0.01);
+    near(said(net.second.bias.as_vec()).1, 0.05, 0.01);
+    let column: f32 = net.third.kernel.array().iter().map(|row| row[0] * row[0]).sum();
+    near(column.sqrt(), 2.0, 1e-4);
+    let (mean, _, bounds) = said(net.fourth.kernel.as_vec());
+    near(mean, -1.0, 0.1);
+    assert!(bounds[0] >= -2.0 && bounds[1] <= 0.0, "{bounds:?}");
+    Ok(())
+}

@@ -31,6 +31,15 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
     } else {
         return;
     };
+    if is("initializer")
+        && let Some(made) = initializer::with_values(value, &ty)
+    {
+        match made {
+            Ok(made) => *value = made,
+            Err(message) => errors.push(value.span(), message),
+        }
+        return;
+    }
     match &*value {
         // As in Keras; what is known has one name more.
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
@@ -53,11 +62,7 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
         Expr::Call(call) => {
             let Expr::Path(path) = &*call.func else { return };
             let Some(name) = path.path.get_ident() else { return };
-            let given = initializer::with_arguments(name).filter(|_| is("initializer"));
-            if let Some(ours) = given.filter(|_| !call.args.is_empty()) {
-                let message = format!("`{name}` is spelled otherwise: write `{key} = {ours}`");
-                errors.push(call.span(), message);
-            } else if constant(name).is_ok() {
+            if constant(name).is_ok() {
                 let message = format!("{what} stands by its name alone: write `{key} = {name}`");
                 errors.push(call.span(), message);
             }

@@ -1,4 +1,4 @@
-//~ write `#[with(kernel_initializer = kerata::config::Initializer::Normal { mean: 0.0, std: 0.05, cut: false })]` in front of the field
+//~ write `#[with(kernel_initializer = RandomNormal { mean: 0.0, stddev: 0.05 })]` in front of the field
 use kerata::{Batch, Dense, Relu, model};
 #[model(input = (Batch, 8), output = (Batch, 2))]
 struct Net {

@@ -1,9 +1,9 @@
-//~ write `kernel_initializer = kerata::config::Initializer::Normal { mean: 0.0, std: 0.05, cut: false }`
+//~ say which argument it is: write `RandomNormal { mean: 0.0, stddev: 0.02 }`
 use kerata::{Batch, Dense, model};
 
 #[model(input = (Batch, 4))]
 struct Net {
-    #[with(kernel_initializer = RandomNormal(0.05))]
+    #[with(kernel_initializer = RandomNormal(0.02))]
     head: Dense<_, 2>,
 }
 
