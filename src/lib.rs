@@ -105,6 +105,6 @@ pub mod prelude {
     };
     pub use dfdx::{
         shapes::{Dim as _, Shape as _},
-        tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor},
+        tensor::{AsArray, TensorFrom, TensorFromVec, Trace, WithEmptyTape, ZerosTensor},
     };
 }

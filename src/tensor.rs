@@ -14,7 +14,8 @@ pub use dfdx::{
     },
     tensor::{
         AsArray, Cpu, Gradients, Merge, NoneTape, OnesTensor, OwnedTape, PutTape, SampleTensor,
-        SplitTape, Storage, Tape, Tensor, TensorFrom, TensorFromVec, Trace, ZerosTensor,
+        SplitTape, Storage, Tape, Tensor, TensorFrom, TensorFromVec, Trace, WithEmptyTape,
+        ZerosTensor,
     },
     tensor_ops::{
         BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo, RealizeTo,

@@ -31,6 +31,18 @@ pub trait SavesModels {
     fn never() -> Self::Out;
 }
 
+/// What a trainer would have to be to read its state by these names.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a training goes on from a checkpoint by `trainer.resume(path)?`",
+    label = "`resume`: it reads what `save_checkpoint` wrote"
+)]
+pub trait ReadsCheckpoints {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
 /// What a trainer would have to be to have a summary.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -105,7 +117,8 @@ elsewhere! {
     NotOfTrainers:
     TakesLists: callbacks(_list) metrics(_list) add_callback(_callback);
     SavesModels: save(_path) save_weights(_path) save_keras(_path) save_model(_path) save_state(_path)
-        load_weights(_path) load_keras(_path) load_state(_path) state_dict();
+        load_weights(_path) load_keras(_path) state_dict();
+    ReadsCheckpoints: load_checkpoint(_path) restore_checkpoint(_path) resume_from(_path) load_state(_path) restore(_path);
     Summarises: summary();
     MakesSteps: train_on_batch(_x, _y) train_step(_batch) test_on_batch(_x, _y);
 }

@@ -43,8 +43,8 @@ use callbacks::{Progress, Recorder};
 pub use data::{TargetsOf, TrainingData};
 #[doc(hidden)]
 pub use elsewhere::{
-    MakesSteps, NotOfFits, NotOfTrainers, SavesModels, SetsFields, Summarises, TakesCallbacks,
-    TakesData, TakesLists,
+    MakesSteps, NotOfFits, NotOfTrainers, ReadsCheckpoints, SavesModels, SetsFields, Summarises,
+    TakesCallbacks, TakesData, TakesLists,
 };
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::{Fit, HowToFit, MadeBy};

@@ -68,6 +68,7 @@ where
     /// # std::fs::remove_file(path).unwrap();
     /// # Ok::<(), Error>(())
     /// ```
+    #[doc(alias = "load_checkpoint")]
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let read = self.parts()?.read(path.as_ref())?;
         let rate = read.learning_rate()?;
