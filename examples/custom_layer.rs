@@ -43,7 +43,8 @@ impl<S: Steps<Features = Const<F>>, const F: usize, const U: usize> Layer<S>
         &self,
         x: S::Data<f32, Cpu, T>,
     ) -> Result<Tensor<Self::Out, f32, Cpu, T>, Error> {
-        let ((x, mask), kernel, query) = (S::split(x), self.kernel.clone(), self.query.clone());
+        let ((x, mask), kernel, query) =
+            (S::split(x), self.kernel.retaped::<T>(), self.query.retaped::<T>());
         let scores = x.retaped::<T>().try_matmul(kernel)?.try_tanh()?.try_matmul(query)?;
         let scores = fill_padding(scores / self.temperature, mask.as_ref(), -1e9)?;
         let weights = scores.try_sum::<_, Axis<2>>()?.try_softmax::<Axis<1>>()?;

@@ -23,6 +23,7 @@ mod ftrl;
 mod groups;
 mod lamb;
 mod lion;
+mod look;
 mod muon;
 mod nadam;
 mod options;

@@ -26,6 +26,8 @@ pub struct State<E: Element, D: Backend<E>> {
     pub(super) seed: Option<u64>,
     /// The names of all parameters, once there was a step.
     pub(super) names: Arc<[String]>,
+    /// The numbers of those that no gradient but 0 has reached, while this is looked for.
+    pub(super) still: Arc<[usize]>,
     /// What holds for some parameters alone.
     pub(super) groups: LayerGroups,
     /// Whether the model has the averages of its weights, and the slots the weights.
@@ -44,6 +46,7 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
             largest_gathered: 0.0,
             seed: None,
             names: Arc::default(),
+            still: Arc::default(),
             groups: LayerGroups::default(),
             swapped: false,
             apart: false,
@@ -57,6 +60,7 @@ impl<E: Element, D: Backend<E>> Clone for State<E, D> {
         Self {
             slots: self.slots.clone(),
             names: self.names.clone(),
+            still: self.still.clone(),
             groups: self.groups.clone(),
             ..*self
         }
@@ -72,7 +76,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     pub(super) fn copied(&self) -> Result<Self, Error> {
         let slots = self.slots.iter().map(Slots::copied).collect::<Result<_, _>>()?;
         let (names, groups) = (self.names.clone(), self.groups.clone());
-        Ok(Self { slots, names, groups, ..*self })
+        Ok(Self { slots, names, still: self.still.clone(), groups, ..*self })
     }
 
     /// How many steps were made.

@@ -3,13 +3,13 @@
 use dfdx::{
     prelude::Backward,
     shapes::Rank0,
-    tensor::{Gradients, OwnedTape, Tensor},
+    tensor::{Gradients, OwnedTape, PutTape, SplitTape, Tensor},
 };
 
 use super::{
     Optimizer, State,
     apart::Fault,
-    groups::LayerGroups,
+    look::{After, Before, check, places},
     penalties::{any_rule, constrain, penalized},
     plan::{Plan, Step},
     slots::Slots,
@@ -17,12 +17,13 @@ use super::{
     tables::{AllTouched, Reading, lagging, spread},
 };
 use crate::{
-    backend::{Backend, Element, Seeded, largest, random_u64},
+    backend::{Backend, Element, Seeded, random_u64},
     distributed,
     error::{Error, OrDevice},
     layer::resting_at,
-    parameters::{self, Parameter, Parameters, Visitor},
+    parameters::{self, Parameters},
     regularizers::collected,
+    tensor::Records,
 };
 
 impl<E: Element, D: Backend<E>> State<E, D> {
@@ -61,12 +62,16 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// assert!(model.0.moving_mean.array()[0].is_finite());
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn attempt<M: Parameters<E, D>>(
+    pub fn attempt<M: Parameters<E, D>, T: Records<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
         model: &mut M,
-        pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
+        pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, T>, Error>,
     ) -> Result<E, Error> {
+        let pass = |model: &mut M| {
+            let (loss, tape) = pass(model)?.split_tape();
+            Ok(loss.put_tape(tape.recorded()))
+        };
         self.attempt_summed(optimizer, model, pass, None, false)
     }
 
@@ -180,9 +185,14 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let read = read.unwrap_or_default();
         let touched = self.touched(optimizer, undo.value, gradients, read)?;
         let places = places.unwrap_or_default();
-        let before = Before { gradients, touched: &touched, places, number: 0 };
+        let mut still = Vec::new();
+        let first = (0..STILL).contains(&self.step).then_some(&mut still);
+        let before = Before { gradients, touched: &touched, places, still: first, number: 0 };
         let gradient = check(&groups, &mut *undo.value, before)?.as_f64();
         self.prepare(optimizer, undo.value)?;
+        if (0..STILL).contains(&self.step) && gradient > 0.0 {
+            self.look_for_still(still);
+        }
         let largest = (gradient, summed && self.updates(optimizer));
         let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), largest)?;
         // As in Keras, also in a step that only gathers gradients.
@@ -225,6 +235,29 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     }
 }
 
+/// After how many steps parameters are told of that no gradient has reached.
+const STILL: i32 = 10;
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// Looks in the first steps for parameters that the loss does not depend on, and warns of them.
+    fn look_for_still(&mut self, mut still: Vec<usize>) {
+        if self.step > 0 {
+            still.retain(|number| self.still.contains(number));
+        }
+        self.still = still.into();
+        if self.step + 1 < STILL || self.still.is_empty() {
+            return;
+        }
+        let names = self.still.iter().filter_map(|&number| self.names.get(number));
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        log::warn!(
+            "no gradient has reached {} in {STILL} steps: the loss does not depend on it, or it does by way of operations that \
+             are not recorded, as `weight.clone() * 2.0` is not, and `weight.retaped::<T>() * 2.0` is",
+            names.join(", ")
+        );
+    }
+}
+
 /// Puts a value back to what it was when this is dropped, be it by an error or a panic, unless it is kept.
 struct Undo<'a, T> {
     value: &'a mut T,
@@ -247,138 +280,6 @@ impl<T> Drop for Undo<'_, T> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             *self.value = before;
-        }
-    }
-}
-
-/// Looks for values that are NaN or infinite.
-trait Look<E: Element, D: Backend<E>> {
-    /// The error for such a value of a parameter, which is named later, or the largest magnitude there.
-    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error>;
-}
-
-/// The gradients, and what the pass has changed, before a step of the optimiser.
-struct Before<'a, E: Element, D: Backend<E>> {
-    gradients: &'a mut Gradients<E, D>,
-    touched: &'a AllTouched<E>,
-    /// Where the values of each parameter were before the pass, which shared them: what is there still has not changed.
-    places: Vec<Option<*const E>>,
-    number: usize,
-}
-
-/// Where the values of each parameter are, if the device shows them.
-fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    model: &mut M,
-) -> Result<Vec<Option<*const E>>, Error> {
-    struct Places<E>(Vec<Option<*const E>>);
-
-    impl<E: Element, D: Backend<E>> Visitor<E, D> for Places<E> {
-        #[inline(never)]
-        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
-            self.0.push(parameter.tensor.values().map(<[E]>::as_ptr));
-            Ok(())
-        }
-    }
-
-    let mut places = Places(Vec::new());
-    model.visit(&mut places)?;
-    Ok(places.0)
-}
-
-impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
-    #[inline(never)]
-    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
-        let tensor = &*parameter.tensor;
-        let touched = self.touched.get(self.number).and_then(Option::as_ref);
-        let place = self.places.get(self.number).copied().flatten();
-        self.number += 1;
-        if !parameter.trainable {
-            if place.is_some() && tensor.values().map(<[E]>::as_ptr) == place {
-                return Ok(E::zero());
-            }
-            return non_finite(&tensor.to_vec()?).map_or(Ok(E::zero()), |value| Err(moved(value)));
-        }
-        let most = match touched {
-            Some(touched) => largest(&touched.gradient),
-            None => tensor.largest_gradient(self.gradients)?,
-        };
-        if most.is_finite() {
-            return Ok(most);
-        }
-        let mut value = None;
-        match touched {
-            Some(touched) => value = non_finite(&touched.gradient),
-            None => tensor.show_gradient(self.gradients, &mut |all| value = non_finite(all))?,
-        }
-        let value = value.unwrap_or(most).as_f64();
-        Err(Error::NonFiniteGradient { parameter: String::new(), value, at: None })
-    }
-}
-
-/// The parameters and the slots, after a step of the optimiser.
-struct After<'a, E> {
-    slots: &'a [Slots<E>],
-    number: usize,
-}
-
-impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E> {
-    #[inline(never)]
-    fn look(&mut self, parameter: Parameter<'_, E, D>) -> Result<E, Error> {
-        let slots = self.slots.get(self.number);
-        self.number += 1;
-        if !parameter.trainable {
-            return Ok(E::zero());
-        }
-        let values = parameter.tensor.to_vec()?;
-        let slots = slots.into_iter().flat_map(Slots::all);
-        let all = std::iter::once(&values).chain(slots);
-        all.into_iter()
-            .find_map(|values| non_finite(values))
-            .map_or(Ok(E::zero()), |value| Err(moved(value)))
-    }
-}
-
-fn non_finite<E: Element>(values: &[E]) -> Option<E> {
-    values.iter().copied().find(|value| !value.is_finite())
-}
-
-fn moved<E: Element>(value: E) -> Error {
-    Error::NonFiniteParameter { parameter: String::new(), value: value.as_f64(), at: None }
-}
-
-/// Looks at all parameters of a model. Gives the largest magnitude that was seen.
-fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &LayerGroups,
-    model: &mut M,
-    look: impl Look<E, D>,
-) -> Result<E, Error> {
-    struct Each<L, E> {
-        look: L,
-        most: E,
-        number: usize,
-    }
-
-    impl<L: Look<E, D>, E: Element, D: Backend<E>> Visitor<E, D> for Each<L, E> {
-        #[inline(never)]
-        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
-            self.most = self.most.max(self.look.look(parameter)?);
-            self.number += 1;
-            Ok(())
-        }
-    }
-
-    let mut each = Each { look, most: E::zero(), number: 0 };
-    match groups.visit(model, &mut each) {
-        Ok(()) => Ok(each.most),
-        Err(mut error) => {
-            if let Error::NonFiniteGradient { parameter, .. }
-            | Error::NonFiniteParameter { parameter, .. } = &mut error
-            {
-                // Names are made only here: a step has no time for them.
-                let named = parameters::list(model).into_iter().nth(each.number);
-                *parameter = named.map(|named| named.name).unwrap_or_default();
-            }
-            Err(error)
         }
     }
 }

@@ -1,5 +1,10 @@
 //! What is written down: files, TensorBoard, the logger of a program.
 
+use kerata::{
+    Layer,
+    tensor::{BroadcastTo, HasShape, Rank1, Tape, Tensor, TryMul},
+};
+
 use super::*;
 
 #[test]
@@ -181,6 +186,25 @@ impl log::Log for Heard {
     fn flush(&self) {}
 }
 
+/// Multiplies by a weight that something is done with before it meets what is recorded.
+#[kerata::layer]
+struct Lost {
+    #[weight(init = ones)]
+    factor: Tensor<Rank1<1>, f32, Cpu>,
+}
+
+impl Layer<(Batch, Const<1>)> for Lost {
+    type Out = (Batch, Const<1>);
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<Self::Out, f32, Cpu, T>,
+    ) -> Result<Tensor<Self::Out, f32, Cpu, T>, Error> {
+        let factor = (self.factor.clone() * 2.0).try_broadcast_like(x.shape())?;
+        Ok(x.try_mul(factor)?)
+    }
+}
+
 #[test]
 fn a_logger_hears_of_epochs_checkpoints_and_stops() {
     log::set_logger(&Heard).unwrap();
@@ -215,6 +239,17 @@ fn a_logger_hears_of_epochs_checkpoints_and_stops() {
         heard.iter().any(|(level, line)| *level == log::Level::Error && line.contains("NaN")),
         "{heard:?}"
     );
+    // And a weight that is never trained is a warning, once.
+    let lost = Sequential::<(Batch, Const<1>), (Dense<1, 1>, Lost)>::build(&Cpu::seed_from_u64(0));
+    let mut lost = Trainer::new(lost.unwrap(), MeanSquaredError, Sgd::new(0.01)).unwrap();
+    lost.fit(&data(), &fit(4)).unwrap();
+    let heard = HEARD.take();
+    let warned: Vec<&String> = heard
+        .iter()
+        .filter_map(|(level, line)| (*level == log::Level::Warn).then_some(line))
+        .collect();
+    assert_eq!(warned.len(), 1, "{heard:?}");
+    assert!(warned[0].starts_with("no gradient has reached 1.factor in 10 steps"), "{warned:?}");
 }
 
 /// What a closure sets in the logs has a column in all files, and can be monitored.
