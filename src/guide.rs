@@ -52,6 +52,7 @@ macro_rules! pages {
             "[kerata-mpi]: https://docs.rs/kerata-mpi\n",
             "[metric-state]: kerata::metric::MetricState\n",
             "[error]: kerata::Error\n[inner]: kerata::Inner\n[layer]: mod@kerata::layer\n",
+            "[soft-update]: kerata::parameters::soft_update\n",
             "[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
         )]

@@ -4,6 +4,7 @@ mod elsewhere;
 mod named;
 mod optional;
 mod rules;
+mod soft_update;
 mod weight;
 
 #[doc(hidden)]
@@ -13,6 +14,7 @@ pub(crate) use named::{device, list};
 pub use optional::{Optional, counted};
 pub(crate) use rules::forwards;
 pub use rules::{Frozen, Ruled};
+pub use soft_update::soft_update;
 pub use weight::Weight;
 
 use std::fmt;

@@ -1,0 +1,73 @@
+use super::{Parameter, Parameters, Visitor};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+};
+
+/// Moves the parameters of a model, statistics among them, a share of the way to those of another one, as target networks follow the one that is
+/// trained: `target = (1 - share) * target + share * online`.
+///
+/// # Errors
+/// [`Error::Invalid`] for a share that is not in `0..=1`; [`Error::Mismatch`] if the parameters of dynamic models have other sizes;
+/// [`Error::Device`]. The target is then as it was.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, parameters::soft_update, prelude::*};
+///
+/// let [mut target, online] = [1, 2].map(|seed| Dense::<3, 2>::build(&Cpu::seed_from_u64(seed)).unwrap());
+/// let (before, towards) = (target.kernel.array()[0][0], online.kernel.array()[0][0]);
+/// soft_update(&mut target, &online, 0.01)?;
+/// assert!((target.kernel.array()[0][0] - (0.99 * before + 0.01 * towards)).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn soft_update<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    target: &mut M,
+    online: &M,
+    share: f64,
+) -> Result<(), Error> {
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Error::invalid("the share of a soft update", share, "it must be in 0..=1"));
+    }
+    let mut towards = Read(Vec::new());
+    online.clone().visit(&mut towards)?;
+    let mut moved = target.clone();
+    let mut each =
+        Move { towards: towards.0.into_iter(), kept: E::of(1.0 - share), share: E::of(share) };
+    moved.visit(&mut each)?;
+    if let more @ 1.. = each.towards.len() {
+        return Err(Error::mismatch("the parameters of a target that are missing", 0, more));
+    }
+    *target = moved;
+    Ok(())
+}
+
+struct Read<E>(Vec<Vec<E>>);
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Read<E> {
+    #[inline(never)]
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        self.0.push(parameter.tensor.to_vec()?);
+        Ok(())
+    }
+}
+
+struct Move<E> {
+    towards: std::vec::IntoIter<Vec<E>>,
+    kept: E,
+    share: E,
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Move<E> {
+    #[inline(never)]
+    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+        let mut values = parameter.tensor.to_vec()?;
+        let towards = self.towards.next().unwrap_or_default();
+        if towards.len() != values.len() {
+            let what = "the values of a parameter of the target";
+            return Err(Error::mismatch(what, towards.len(), values.len()));
+        }
+        let each = values.iter_mut().zip(towards);
+        each.for_each(|(value, to)| *value = self.kept * *value + self.share * to);
+        parameter.tensor.assign(&values)
+    }
+}
