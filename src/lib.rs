@@ -104,7 +104,7 @@ pub mod prelude {
         train::{NotOfFits as _, NotOfTrainers as _, Predict},
     };
     pub use dfdx::{
-        shapes::{Dim as _, Shape as _},
+        shapes::{Dim as _, HasShape as _, Shape as _},
         tensor::{AsArray, TensorFrom, TensorFromVec, Trace, WithEmptyTape, ZerosTensor},
     };
 }
