@@ -401,6 +401,8 @@ fn statistics_rest_where_a_trainer_freezes() -> Result<(), Error> {
     resumed.fit(&column(), &fit(1))?;
     assert_ne!(statistics(&resumed.model.base), statistics(&before));
     assert_eq!(statistics(&twin), statistics(&before));
+    free.unfreeze("base.norm.moving_mean")?;
+    free.unfreeze("base.norm.moving_mean").unwrap_err();
     let error = free.freeze_statistics("head").unwrap_err().to_string();
     assert!(error.contains("nothing there follows the batches"), "{error}");
     assert!(free.set_learning_rate_multiplier("base.norm.moving_mean", 0.5).is_err());

@@ -220,8 +220,12 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     ) -> Result<Vec<usize>, Error> {
         let all = parameters::list(model);
         let mut numbers = numbers(&all, name)?;
-        let statistics = matches!(of, Of::Statistics);
-        let fits = |&number: &usize| all[number].trainable != statistics;
+        let fits = |&number: &usize| match of {
+            Of::Statistics => !all[number].trainable,
+            Of::Trained => all[number].trainable,
+            // Statistics alone can be unfrozen.
+            Of::All => all[number].trainable || self.groups.get(number).frozen,
+        };
         if !numbers.iter().any(fits) {
             let expected = match of {
                 Of::Statistics => "nothing there follows the batches",
