@@ -62,7 +62,8 @@ impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
             Some(touched) => largest(&touched.gradient),
             None => tensor.largest_gradient(self.gradients)?,
         };
-        if let Some(still) = self.still.as_mut().filter(|_| most == E::zero() && tensor.len() > 0) {
+        if let Some(still) = self.still.as_mut().filter(|_| most == E::zero() && !tensor.is_empty())
+        {
             still.push(self.number - 1);
         }
         if most.is_finite() {

@@ -310,7 +310,7 @@ fn a_layer_of_a_penalty_alone_is_trained_with_it() {
         approx::assert_relative_eq!(found, expected, max_relative = 1e-5);
     };
     let losses: Vec<f32> = history.get("loss").unwrap().iter().map(|&loss| loss as f32).collect();
-    close(&losses, &[145.0, 2.055976390838623]);
+    close(&losses, &[145.0, 2.055_976_4]);
     close(
         &weights(&trainer.model),
         &[0.3663768, 0.3663768, 0.1025968, 0.1025968, -0.148064, -0.148064],
