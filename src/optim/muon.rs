@@ -36,7 +36,7 @@ optimizer! {
         /// What the learning rate is multiplied by. Default 1.
         adam_lr_ratio: f64 = 1.0,
         /// Parameters in whose names one of these stands, `head` in `head.kernel`, move by AdamW. The names begin with those of the fields; layers of a
-        /// [`Sequential`](crate::Sequential) are counted, `1.kernel`, and those of a dynamic one likewise. Default none.
+        /// [`Sequential`](crate::model::Sequential) are counted, `1.kernel`, and those of a dynamic one likewise. Default none.
         exclude_layers: Vec<String> = Vec::new(),
         /// Whether those do in whose names `embedding` stands. Default yes.
         exclude_embeddings: bool = true,
