@@ -8,10 +8,7 @@ mod forward;
 pub(crate) use chain::{pass, pass_mut};
 pub use forward::{Forward, InputOf};
 
-use std::{
-    cell::{Cell, RefCell},
-    thread::LocalKey,
-};
+use std::cell::{Cell, RefCell};
 
 use dfdx::tensor::{Cpu, Tape};
 
@@ -154,7 +151,7 @@ pub(crate) fn trains() -> bool {
 
 /// Runs a part of a pass, and says whether it is one of training.
 pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
-    within(&TRAINS, training, part)
+    within(|value| TRAINS.replace(value), training, part)
 }
 
 /// Whether what is called is in a layer that is not trained, so that statistics stay, and are what is used.
@@ -165,19 +162,12 @@ pub(crate) fn rests() -> bool {
 /// Runs the training pass of a layer that is not trained: what drops in it does, but statistics stay.
 #[doc(hidden)]
 pub fn resting<R>(pass: impl FnOnce() -> R) -> R {
-    within(&RESTS, true, pass)
+    within(|value| RESTS.replace(value), true, pass)
 }
 
 /// Runs a training pass in which the statistics at these places stay, and are what is used.
 pub(crate) fn resting_at<R>(places: Vec<usize>, pass: impl FnOnce() -> R) -> R {
-    struct Restore(Vec<usize>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            AT_REST.set(std::mem::take(&mut self.0));
-        }
-    }
-    let _restore = Restore(AT_REST.replace(places));
-    pass()
+    within(|value| AT_REST.replace(value), places, pass)
 }
 
 /// Whether statistics, which have not been changed in this pass, are among those that stay.
@@ -185,14 +175,15 @@ pub(crate) fn rests_at<E>(statistics: &[E]) -> bool {
     AT_REST.with_borrow(|places| places.contains(&statistics.as_ptr().addr()))
 }
 
-fn within<R>(flag: &'static LocalKey<Cell<bool>>, value: bool, part: impl FnOnce() -> R) -> R {
-    struct Restore(&'static LocalKey<Cell<bool>>, bool);
-    impl Drop for Restore {
+/// Runs a part of a pass with a value of its thread, and puts back what was there, after a panic too.
+fn within<T: Default, R>(replace: fn(T) -> T, value: T, part: impl FnOnce() -> R) -> R {
+    struct Restore<T: Default>(fn(T) -> T, T);
+    impl<T: Default> Drop for Restore<T> {
         fn drop(&mut self) {
-            self.0.set(self.1);
+            (self.0)(std::mem::take(&mut self.1));
         }
     }
-    let _restore = Restore(flag, flag.replace(value));
+    let _restore = Restore(replace, replace(value));
     part()
 }
 

@@ -186,11 +186,12 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let touched = self.touched(optimizer, undo.value, gradients, read)?;
         let places = places.unwrap_or_default();
         let mut still = Vec::new();
-        let first = (0..STILL).contains(&self.step).then_some(&mut still);
-        let before = Before { gradients, touched: &touched, places, still: first, number: 0 };
+        let looks = (0..STILL).contains(&self.step);
+        let found = looks.then_some(&mut still);
+        let before = Before { gradients, touched: &touched, places, still: found, number: 0 };
         let gradient = check(&groups, &mut *undo.value, before)?.as_f64();
         self.prepare(optimizer, undo.value)?;
-        if (0..STILL).contains(&self.step) && gradient > 0.0 {
+        if looks && gradient > 0.0 {
             self.look_for_still(still);
         }
         let largest = (gradient, summed && self.updates(optimizer));
