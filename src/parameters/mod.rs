@@ -10,7 +10,7 @@ mod weight;
 #[doc(hidden)]
 pub use elsewhere::{HandsOut, HoldsGradients, Moves, NotOfWeights};
 pub use named::Named;
-pub(crate) use named::{device, list};
+pub(crate) use named::{device, list, values};
 pub use optional::{Optional, counted};
 pub(crate) use rules::forwards;
 pub use rules::{Frozen, Ruled};

@@ -53,6 +53,26 @@ pub(crate) fn list<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) ->
     list.found
 }
 
+/// The values of all parameters, trained or not, in the order of the model.
+pub(crate) fn values<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &M,
+) -> Result<Vec<E>, Error> {
+    struct Collect<E>(Vec<E>);
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<E> {
+        #[inline(never)]
+        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
+            self.0.extend(parameter.tensor.to_vec()?);
+            Ok(())
+        }
+    }
+
+    let mut all = Collect(Vec::new());
+    // Tensors are shared, so that this copies no numbers.
+    model.clone().visit(&mut all)?;
+    Ok(all.0)
+}
+
 /// The device of a model: that of its first parameter, or a default one if it has none.
 pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> D {
     struct First<D>(Option<D>);

@@ -1,4 +1,4 @@
-use super::{Parameter, Parameters, Visitor};
+use super::{Parameter, Parameters, Visitor, list, values};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -8,7 +8,7 @@ use crate::{
 /// trained: `target = (1 - share) * target + share * online`.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a share that is not in `0..=1`; [`Error::Mismatch`] if the parameters of dynamic models have other sizes;
+/// [`Error::Invalid`] for a share that is not in `0..=1`; [`Error::Mismatch`] if the parameters of dynamic models have other shapes;
 /// [`Error::Device`]. The target is then as it was.
 ///
 /// ```
@@ -28,46 +28,42 @@ pub fn soft_update<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     if !(0.0..=1.0).contains(&share) {
         return Err(Error::invalid("the share of a soft update", share, "it must be in 0..=1"));
     }
-    let mut towards = Read(Vec::new());
-    online.clone().visit(&mut towards)?;
-    let mut moved = target.clone();
-    let mut each =
-        Move { towards: towards.0.into_iter(), kept: E::of(1.0 - share), share: E::of(share) };
-    moved.visit(&mut each)?;
-    if let more @ 1.. = each.towards.len() {
-        return Err(Error::mismatch("the parameters of a target that are missing", 0, more));
+    let (own, theirs) = (list(target), list(online));
+    if own.len() != theirs.len() {
+        let what = "the number of parameters of a target";
+        return Err(Error::mismatch(what, theirs.len(), own.len()));
     }
+    if let Some((own, theirs)) =
+        own.iter().zip(&theirs).find(|(own, theirs)| own.shape != theirs.shape)
+    {
+        return Err(Error::mismatch(
+            "the shape of a parameter of a target",
+            &theirs.shape,
+            &own.shape,
+        ));
+    }
+    let towards = values(online)?;
+    let mut moved = target.clone();
+    moved.visit(&mut Move { towards: &towards, kept: E::of(1.0 - share), share: E::of(share) })?;
     *target = moved;
     Ok(())
 }
 
-struct Read<E>(Vec<Vec<E>>);
-
-impl<E: Element, D: Backend<E>> Visitor<E, D> for Read<E> {
-    #[inline(never)]
-    fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
-        self.0.push(parameter.tensor.to_vec()?);
-        Ok(())
-    }
-}
-
-struct Move<E> {
-    towards: std::vec::IntoIter<Vec<E>>,
+struct Move<'a, E> {
+    /// The values of the parameters that are left.
+    towards: &'a [E],
     kept: E,
     share: E,
 }
 
-impl<E: Element, D: Backend<E>> Visitor<E, D> for Move<E> {
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Move<'_, E> {
     #[inline(never)]
     fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
         let mut values = parameter.tensor.to_vec()?;
-        let towards = self.towards.next().unwrap_or_default();
-        if towards.len() != values.len() {
-            let what = "the values of a parameter of the target";
-            return Err(Error::mismatch(what, towards.len(), values.len()));
-        }
+        let (towards, rest) = self.towards.split_at(values.len());
+        self.towards = rest;
         let each = values.iter_mut().zip(towards);
-        each.for_each(|(value, to)| *value = self.kept * *value + self.share * to);
+        each.for_each(|(value, &to)| *value = self.kept * *value + self.share * to);
         parameter.tensor.assign(&values)
     }
 }

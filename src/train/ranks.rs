@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     io::checksum,
     optim::{Fault, Summed},
-    parameters::{Parameter, Parameters, Visitor},
+    parameters::{self, Parameter, Parameters, Visitor},
     reduce::Mean,
     signal::Signal,
 };
@@ -121,7 +121,7 @@ impl Ranks {
         &self,
         model: &mut M,
     ) -> Result<(), Error> {
-        let mut flat = weights::<M, E, D>(model)?;
+        let mut flat = parameters::values::<M, E, D>(model)?;
         if !self.is_first() {
             flat.fill(E::zero());
         }
@@ -343,26 +343,8 @@ pub(super) fn differ<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     a: &M,
     b: &M,
 ) -> Result<bool, Error> {
-    Ok(weights::<M, E, D>(a)? != weights::<M, E, D>(b)?
+    Ok(parameters::values::<M, E, D>(a)? != parameters::values::<M, E, D>(b)?
         || carried::values(a)? != carried::values(b)?)
-}
-
-/// The values of all parameters, trained or not, in the order of the model.
-fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<Vec<E>, Error> {
-    struct Collect<E>(Vec<E>);
-
-    impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<E> {
-        #[inline(never)]
-        fn visit(&mut self, parameter: Parameter<'_, E, D>) -> Result<(), Error> {
-            self.0.extend(parameter.tensor.to_vec()?);
-            Ok(())
-        }
-    }
-
-    let mut all = Collect(Vec::new());
-    // Tensors are shared, so that this copies no numbers.
-    model.clone().visit(&mut all)?;
-    Ok(all.0)
 }
 
 struct Assign<'a, 'b, E> {
