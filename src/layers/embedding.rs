@@ -233,10 +233,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
     }
 
     fn look_up_step(stepper: &mut EmbeddingStepper<E>, ids: &[usize]) -> Result<(), Error> {
-        if let Some(row) = ids.iter().position(|&id| id >= V) {
-            let id = ids[row];
-            return Err(Error::IdOutsideVocabulary { id, vocabulary: V, row, step: 0 });
-        }
+        Error::check_ids(ids, &[ids.len()], V)?;
         let table = (*stepper.table).as_ref();
         for (row, &id) in stepper.rows.chunks_exact_mut(N.max(1)).zip(ids) {
             row.copy_from_slice(&table[id * N..(id + 1) * N]);

@@ -1,7 +1,7 @@
 use super::{
     Adam, IntoRate, Moment, Optimizer, Slot, Update, check, check_not_negative, check_positive,
     check_rounded, check_share, exactly,
-    options::{has_any, optimizer, settings},
+    options::{optimizer, settings},
     squares,
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Muon {
     /// Whether a parameter moves by AdamW.
     fn is_by_adam(&self, name: &str, shape: &[usize]) -> bool {
         let is_table = || self.exclude_embeddings && name.to_lowercase().contains("embedding");
-        let is_excluded = || has_any(name, &self.exclude_layers);
+        let is_excluded = || self.exclude_layers.iter().any(|word| name.contains(word.as_str()));
         shape.len() != 2 || is_table() || is_excluded()
     }
 

@@ -92,11 +92,6 @@ impl Options<'_> {
     }
 }
 
-/// Whether one of these words stands in the name of a parameter, with those of its layers in front: `head.bias`.
-pub(super) fn has_any(name: &str, words: &[String]) -> bool {
-    words.iter().any(|word| name.contains(word.as_str()))
-}
-
 /// The one clipping that is set.
 ///
 /// # Errors
