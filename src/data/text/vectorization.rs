@@ -228,6 +228,12 @@ impl TextVectorization {
         self.vocabulary.vocabulary_size()
     }
 
+    /// How many values its vectors have.
+    #[cfg(feature = "keras")]
+    pub(crate) fn vector_size(&self) -> usize {
+        super::lookup::vector_size(self.max_tokens, self.pad_to_max_tokens, self.vocabulary_size())
+    }
+
     /// Writes the vocabulary: [`StringLookup::save_vocabulary`].
     ///
     /// # Errors

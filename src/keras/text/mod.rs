@@ -71,7 +71,7 @@ impl TextLayer {
     fn gives(&self, length: Option<usize>) -> Result<(Vec<Option<usize>>, bool), String> {
         let (mode, width, length) = match self {
             Self::TextVectorization(layer) => {
-                (layer.output_mode, vector_size(layer), layer.output_sequence_length)
+                (layer.output_mode, layer.vector_size(), layer.output_sequence_length)
             }
             Self::StringLookup(lookup) | Self::IntegerLookup(lookup) => {
                 (lookup.output_mode, lookup.vector_size(), length)
@@ -85,12 +85,6 @@ impl TextLayer {
             _ => Ok((vec![Some(width)], true)),
         }
     }
-}
-
-/// How many values its vectors have.
-fn vector_size(layer: &TextVectorization) -> usize {
-    let most = layer.max_tokens.filter(|_| layer.pad_to_max_tokens);
-    most.unwrap_or_else(|| layer.vocabulary_size())
 }
 
 fn ids(rows: &[Vec<usize>]) -> Result<DynamicValue, Error> {

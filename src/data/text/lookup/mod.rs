@@ -241,8 +241,7 @@ impl StringLookup {
 
     /// How many values its vectors have.
     pub(crate) fn vector_size(&self) -> usize {
-        let most = self.max_tokens.filter(|_| self.pad_to_max_tokens);
-        most.unwrap_or_else(|| self.vocabulary_size())
+        vector_size(self.max_tokens, self.pad_to_max_tokens, self.vocabulary_size())
     }
 
     /// The ids of a sample.
@@ -329,4 +328,9 @@ impl StringLookup {
     pub(crate) fn idf_weights(&self) -> Option<&[f32]> {
         (self.output_mode == OutputMode::TfIdf).then_some(&self.learned.idf_weights)
     }
+}
+
+/// How many values vectors have: one for each id, or as many as are said to be had.
+pub(super) fn vector_size(max_tokens: Option<usize>, pad_to_max_tokens: bool, ids: usize) -> usize {
+    max_tokens.filter(|_| pad_to_max_tokens).unwrap_or(ids)
 }
