@@ -36,10 +36,13 @@ fn wave(i: usize) -> f32 {
     (i as f32 * 0.7).sin()
 }
 
+fn inputs() -> Vec<[f32; 3]> {
+    (0..12).map(|i| [wave(i), wave(i + 5), wave(i * 3)]).collect()
+}
+
 fn data() -> Data {
-    let inputs = (0..12).map(|i| [wave(i), wave(i + 5), wave(i * 3)]).collect();
     let targets = (0..12).map(|i| [wave(i * 2), 3.0 * wave(i + 1)]).collect();
-    InMemory::new(inputs, targets).unwrap()
+    InMemory::new(inputs(), targets).unwrap()
 }
 
 fn fit(epochs: usize) -> Fit {
@@ -344,8 +347,7 @@ struct Free {
 }
 
 fn column() -> InMemory<Vec<[f32; 3]>, Vec<[f32; 1]>> {
-    let inputs = (0..12).map(|i| [wave(i), wave(i + 5), wave(i * 3)]).collect();
-    InMemory::new(inputs, (0..12).map(|i| [wave(i * 2)]).collect()).unwrap()
+    InMemory::new(inputs(), (0..12).map(|i| [wave(i * 2)]).collect()).unwrap()
 }
 
 /// Bit by bit as if the model itself said that its base is not trained: so it is with Keras's `base.trainable = False`.
